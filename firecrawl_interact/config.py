@@ -1,0 +1,89 @@
+"""Settings from the environment; nobody else reads it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+import attrs
+
+from firecrawl_interact.errors import InvalidOptionError
+
+_OFF = frozenset({"0", "false", "no", "off"})
+_ON = frozenset({"1", "true", "yes", "on"})
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """
+    What the environment says, read at the moment of opening.
+
+    An empty variable counts as not set.
+
+    Attributes:
+        backend: ``FIRECRAWL_INTERACT_BACKEND``, a name or comma-separated names.
+
+        firecrawl_api_key: ``FIRECRAWL_API_KEY``.
+
+        firecrawl_api_url: ``FIRECRAWL_API_URL``.
+
+        anchor_api_key: ``ANCHORBROWSER_API_KEY``, else ``ANCHOR_API_KEY``.
+
+        anchor_base_url: ``ANCHORBROWSER_BASE_URL``.
+
+        browser: ``FIRECRAWL_INTERACT_BROWSER``, path or name of a local browser.
+
+        guardian: ``FIRECRAWL_INTERACT_GUARDIAN``; ``0`` switches the helper process off.
+
+        ledger: ``FIRECRAWL_INTERACT_LEDGER``; ``0`` switches the ledger off.
+
+        serve_key: ``FIRECRAWL_INTERACT_SERVE_KEY``, the key of ``firecrawl-interact serve``.
+    """
+
+    backend: str | None = None
+    firecrawl_api_key: str | None = attrs.field(default=None, repr=False)
+    firecrawl_api_url: str | None = None
+    anchor_api_key: str | None = attrs.field(default=None, repr=False)
+    anchor_base_url: str | None = None
+    browser: str | None = None
+    guardian: bool = True
+    ledger: bool = True
+    serve_key: str | None = attrs.field(default=None, repr=False)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """
+        Read the environment.
+
+        Raises:
+            InvalidOptionError: A switch is neither on nor off.
+        """
+        env = os.environ if environ is None else environ
+        return cls(
+            backend=_text(env, "FIRECRAWL_INTERACT_BACKEND"),
+            firecrawl_api_key=_text(env, "FIRECRAWL_API_KEY"),
+            firecrawl_api_url=_text(env, "FIRECRAWL_API_URL"),
+            anchor_api_key=_text(env, "ANCHORBROWSER_API_KEY") or _text(env, "ANCHOR_API_KEY"),
+            anchor_base_url=_text(env, "ANCHORBROWSER_BASE_URL"),
+            browser=_text(env, "FIRECRAWL_INTERACT_BROWSER"),
+            guardian=_switch(env, "FIRECRAWL_INTERACT_GUARDIAN"),
+            ledger=_switch(env, "FIRECRAWL_INTERACT_LEDGER"),
+            serve_key=_text(env, "FIRECRAWL_INTERACT_SERVE_KEY"),
+        )
+
+
+def _text(env: Mapping[str, str], name: str) -> str | None:
+    return env.get(name, "").strip() or None
+
+
+def _switch(env: Mapping[str, str], name: str) -> bool:
+    text = env.get(name, "").strip().lower()
+    if not text or text in _ON:
+        return True
+    if text in _OFF:
+        return False
+    raise InvalidOptionError(
+        f"{name} must be 1 or 0 (or true, false, yes, no, on, off), not {text!r}.",
+        option=name,
+        value=text,
+    )

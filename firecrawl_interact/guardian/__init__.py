@@ -1,0 +1,1 @@
+"""The helper process that deletes when its owner dies."""

@@ -1,0 +1,1 @@
+"""What we may owe, written down before we owe it."""

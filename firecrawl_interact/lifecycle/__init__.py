@@ -1,0 +1,1 @@
+"""The promise, one layer a file."""

@@ -1,0 +1,1 @@
+"""HTTP that knows no provider."""

@@ -1,0 +1,1 @@
+"""Provider JSON as attrs classes; both ends of the line use them."""
