@@ -1,0 +1,71 @@
+"""Engine: one running browser, as the table of browsers sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+import attrs
+
+
+@attrs.frozen(kw_only=True)
+class LaunchSpec:
+    """
+    What a browser is started with.
+
+    Attributes:
+        width: Pixels of the window.
+
+        height: Pixels of the window.
+    """
+
+    width: int = 1280
+    height: int = 720
+
+
+@attrs.frozen(kw_only=True)
+class Endpoint:
+    """
+    Where a browser's own CDP WebSocket listens, on loopback.
+
+    Attributes:
+        host: Address.
+
+        port: TCP port.
+
+        path: Path of the browser-level WebSocket, ``/devtools/browser/...``; a secret.
+    """
+
+    host: str
+    port: int
+    path: str = attrs.field(repr=False)
+
+
+class Engine(Protocol):
+    """One running browser."""
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """Its CDP address; None where there is no browser behind (fakes)."""
+
+    @property
+    def exited(self) -> asyncio.Future[str]:
+        """Done once the browser has ended, asked or unasked, with the reason. Never cancel it."""
+
+    async def stop(self) -> None:
+        """End it within seconds, kill what does not end, remove its folder. A second call waits for the first."""
+
+
+class Launcher(Protocol):
+    """Whoever starts browsers."""
+
+    async def launch(self, spec: LaunchSpec) -> Engine:
+        """
+        Start one and wait until it answers.
+
+        Raises:
+            LocalBrowserError: It is missing, died, or did not answer within 30 s. Nothing is left behind.
+        """
+
+    async def aclose(self) -> None:
+        """Stop every browser it started."""
