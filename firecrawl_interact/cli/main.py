@@ -1,0 +1,104 @@
+"""The command line: which commands there are, and their exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Protocol, cast
+
+from firecrawl_interact.errors import InteractError, UsageError
+
+PROGRAM = "firecrawl-interact"
+
+# Exit codes beside a command's own. The last two are what a shell reports for a program that
+# the signal ended.
+FAILED = 1
+MISUSED = 2
+INTERRUPTED = 130
+PIPE_CLOSED = 141
+
+# The help lines stand here too, because a list of commands must not import them all.
+COMMANDS = {
+    "demo": ("open a browser, drive it, close it, and prove that it is gone", "demo"),
+    "serve": ("run local browsers behind the providers' own API", "serve"),
+    "ledger": ("show which sessions may still have to be ended", "ledger"),
+    "reap": ("end the sessions whose owners are dead", "reap"),
+    "guardian": ("show the helper processes that end what their owners leave", "guardian"),
+    "leak-lab": ("count the sessions that a client leaves behind when things go wrong", "leak_lab"),
+}
+
+
+class Command(Protocol):
+    """
+    What every command module holds.
+
+    Attributes:
+        HELP: One line, the same as in `COMMANDS`.
+    """
+
+    HELP: str
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        """Add the command's options."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Do it, and return the exit code."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; neither Ctrl-C nor a closed pipe prints a traceback."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        try:
+            return _run(words)
+        finally:
+            # What is still buffered meets a closed pipe here, where it is caught.
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The interpreter flushes stdout once more when it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+
+
+def load(name: str) -> Command:
+    """Import the module of a command."""
+    return cast("Command", importlib.import_module(f"firecrawl_interact.cli.{COMMANDS[name][1]}"))
+
+
+def _run(words: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog=PROGRAM, description="Remote browser sessions that always get closed."
+    )
+    parser.add_argument("--version", action="store_true", help="show the version and exit")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    # No option in front of the command takes a value, so the first plain word names it.
+    chosen = next((word for word in words if not word.startswith("-")), None)
+    command = None
+    for name, (line, _) in COMMANDS.items():
+        command_parser = commands.add_parser(name, help=line, description=line)
+        if name == chosen:
+            command = load(name)
+            command.configure(command_parser)
+    args = parser.parse_args(words)
+    if args.version:
+        return _show_version()
+    if command is None:
+        parser.print_help(sys.stderr)
+        return MISUSED
+    try:
+        return command.run(args)
+    except InteractError as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        return MISUSED if isinstance(error, UsageError) else FAILED
+
+
+def _show_version() -> int:
+    from importlib.metadata import version  # slow, and for one option
+
+    print(PROGRAM, version("firecrawl-interact"))
+    return 0

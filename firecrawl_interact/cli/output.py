@@ -1,0 +1,55 @@
+"""What commands print: tables for people, JSON lines for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+
+_GAP = "  "  # Between two columns.
+
+
+def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """
+    Lay out rows below their headers, without a newline at the end.
+
+    Plain text, so that it can be piped; drawn by rich where that is installed and stdout is
+    a terminal. None is shown as an empty cell.
+    """
+    cells = [["" if value is None else str(value) for value in row] for row in rows]
+    if sys.stdout.isatty():
+        drawn = _drawn(headers, cells)
+        if drawn is not None:
+            return drawn
+    widths = [max(map(len, column)) for column in zip(headers, *cells, strict=True)]
+    lines = (headers, ["-" * width for width in widths], *cells)
+    return "\n".join(_line(line, widths) for line in lines)
+
+
+def json_line(obj: object) -> str:
+    """Write a value as one line of JSON, without the newline; what JSON has no form for becomes its text."""
+    return json.dumps(obj, default=str, ensure_ascii=False, separators=(",", ":"))
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return _GAP.join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+
+
+def _drawn(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str | None:
+    try:
+        import rich.box  # an extra
+        import rich.console
+        import rich.table
+        import rich.text
+    except ImportError:
+        return None
+    grid = rich.table.Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
+    for header in headers:
+        grid.add_column(header, overflow="fold")
+    for row in rows:
+        # Text, not str: a bracket in a cell is no markup.
+        grid.add_row(*map(rich.text.Text, row))
+    console = rich.console.Console()
+    with console.capture() as captured:
+        console.print(grid)
+    return captured.get().strip("\n")
