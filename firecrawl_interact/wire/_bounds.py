@@ -1,0 +1,110 @@
+"""Bounds that the wire classes put on their fields."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+
+class OutOfBoundsError(ValueError):
+    """
+    A field of a wire class holds what the provider does not take.
+
+    Attributes:
+        field: Name of the attribute.
+
+        value: What it was given.
+
+        bounds: The rule that was broken.
+    """
+
+    def __init__(
+        self, message: str, *, field: str, value: Any, bounds: Between | Length | None = None
+    ) -> None:
+        super().__init__(message)
+        self.field = field
+        self.value = value
+        self.bounds = bounds
+
+
+@attrs.frozen
+class Between:
+    """
+    Validate a whole number; ``None`` as *maximum* means no upper bound.
+
+    Attributes:
+        minimum: Smallest number taken.
+
+        maximum: Largest number taken.
+
+        unit: What is counted, in the plural.
+
+        also: One more number that is taken, such as Anchor's -1 for "no limit".
+    """
+
+    minimum: int
+    maximum: int | None
+    unit: str
+    also: int | None = None
+
+    def __call__(self, _instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+        """Refuse what is no whole number (a bool is none) or lies outside."""
+        name = attribute.name
+        if type(value) is int:
+            if value == self.also or self._holds(value):
+                return
+            message = f"{name} must be {self} {self.unit}, not {value}"
+        else:
+            message = f"{name} must be a whole number of {self.unit}, {self}, not {value!r}"
+        raise OutOfBoundsError(message, field=name, value=value, bounds=self)
+
+    def _holds(self, value: int) -> bool:
+        return value >= self.minimum and (self.maximum is None or value <= self.maximum)
+
+    def __str__(self) -> str:
+        """Return the bounds as read in a sentence."""
+        if self.maximum is None:
+            return f"at least {self.minimum}"
+        return f"{self.minimum} to {self.maximum}"
+
+
+@attrs.frozen
+class Length:
+    """
+    Validate the length of a text.
+
+    Attributes:
+        minimum: Fewest characters taken.
+
+        maximum: Most characters taken.
+
+        label: Name of the text in messages.
+    """
+
+    minimum: int
+    maximum: int
+    label: str
+
+    def __call__(self, _instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+        """Refuse what is no text, or too short or too long."""
+        if not isinstance(value, str):
+            message = f"{self.label} must be text, not {type(value).__name__}"
+        elif self.minimum <= len(value) <= self.maximum:
+            return
+        else:
+            message = f"{self.label} must be {self.minimum} to {self.maximum} characters, not {len(value)}"
+        raise OutOfBoundsError(message, field=attribute.name, value=value, bounds=self)
+
+
+def filled(_instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """Refuse an empty text where the provider always sends one."""
+    if value == "":
+        raise OutOfBoundsError(f"{attribute.name} is empty", field=attribute.name, value=value)
+
+
+def alpha2(_instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """Refuse what does not have the form of an ISO 3166-1 alpha-2 country code."""
+    if not (isinstance(value, str) and len(value) == 2 and value.isascii() and value.isalpha()):  # noqa: PLR2004
+        message = f"country must be two letters (ISO 3166-1 alpha-2), not {value!r}"
+        raise OutOfBoundsError(message, field=attribute.name, value=value)
