@@ -1,0 +1,47 @@
+"""Which API key opens the server, and for which team."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+
+OWN_TEAM = "team"  # The team of the key that `build_app` is given.
+
+
+class Keyring:
+    """
+    The keys that are accepted.
+
+    With none, no key is asked for, and whatever a caller shows names its team: as on a
+    self-hosted server, and handy for tests that must not see each other's sessions.
+    """
+
+    def __init__(self, key: str | None = None, more: Mapping[str, str] | None = None) -> None:
+        """
+        Take the keys.
+
+        Args:
+            key: The server's own.
+
+            more: Further keys, each with its team.
+        """
+        teams = dict(more or {})
+        if key is not None:
+            teams[key] = OWN_TEAM
+        self._teams = tuple((known.encode(), team) for known, team in teams.items())
+
+    @property
+    def open(self) -> bool:
+        """Whether no key is asked for."""
+        return not self._teams
+
+    def team(self, shown: str) -> str | None:
+        """Tell whose key was shown, or None if it is nobody's. A near miss takes as long as any other."""
+        if not self._teams:
+            return shown
+        offered = shown.encode(errors="surrogateescape")  # Header bytes need not be UTF-8.
+        found = None
+        for known, team in self._teams:
+            if hmac.compare_digest(known, offered):
+                found = team
+        return found

@@ -1,0 +1,51 @@
+"""The addresses at which Anchor's helpers look for a browser's CDP: they build them from the base URL."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from aiohttp import hdrs, web
+
+from firecrawl_interact.server import links
+from firecrawl_interact.server.keys import BROWSERS, KEYRING
+from firecrawl_interact.server.record import Browser
+
+
+def routes() -> list[web.RouteDef]:
+    """List the routes: a WebSocket at the root, and what clients of an ``http`` address ask first."""
+    return [
+        web.get("/", _connect),
+        web.get("/json/version", _version),
+        web.get("/json/version/", _version),
+    ]
+
+
+async def _connect(request: web.Request) -> web.StreamResponse:
+    if request.headers.get(hdrs.UPGRADE, "").lower() != "websocket":
+        raise web.HTTPNotFound(text="Here is nothing to read; WebSockets connect to browsers.")
+    return await links.pass_through(request, _let_in(request))
+
+
+async def _version(request: web.Request) -> web.StreamResponse:
+    browser = _let_in(request)
+    # The answer repeats only what the caller showed.
+    query = urlencode({"apiKey": request.query.get("apiKey", ""), "sessionId": browser.id})
+    base = links.origin(request).removeprefix("http")
+    return web.json_response(
+        {
+            "Browser": "Chrome",
+            "Protocol-Version": "1.3",
+            "webSocketDebuggerUrl": f"ws{base}/?{query}",
+        }
+    )
+
+
+def _let_in(request: web.Request) -> Browser:
+    """Find the browser of the query's session id, if the query's key may have it."""
+    team = request.app[KEYRING].team(request.query.get("apiKey", ""))
+    browser = request.app[BROWSERS].get(request.query.get("sessionId", ""))
+    if team is None or browser is None or browser.wish.team != team:
+        raise web.HTTPUnauthorized(text="Invalid API Key or browser session ID")
+    if not browser.alive:
+        raise web.HTTPGone(text="This browser has ended.")
+    return browser

@@ -1,0 +1,35 @@
+"""A request's JSON body."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from aiohttp import web
+
+
+class MalformedBodyError(Exception):
+    """The body is not JSON, or neither an object nor an array."""
+
+
+async def json_body(request: web.Request) -> Any:
+    """
+    Read the body; none at all counts as ``{}``, whatever its content type says.
+
+    Raises:
+        MalformedBodyError: It is not JSON, or a bare value (Express's parser refuses those too).
+    """
+    raw = await request.read()
+    if not raw:
+        return {}
+    try:
+        body = json.loads(raw, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise MalformedBodyError from error
+    if not isinstance(body, dict | list):
+        raise MalformedBodyError
+    return body
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON.")  # Python would take NaN and Infinity.

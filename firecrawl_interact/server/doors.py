@@ -1,0 +1,69 @@
+"""Which requests get in: a web page somewhere must not be able to use the server of whoever looks at it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler, Middleware
+
+Refuse = Callable[[web.Request, int, str], web.Response]
+
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+_READING = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
+_FOREIGN = frozenset({"cross-site", "same-site"})  # Another port of this host is not us either.
+_KNOWN_HOSTS = 256  # Host headers remembered as good; they differ in spelling and port only.
+
+
+def doors(hosts: Iterable[str], refuse: Refuse, *, linked: str) -> Middleware:
+    """
+    Make the middleware that checks where a request comes from.
+
+    The Host must be ours (against DNS rebinding), an Origin, if any, must be this very server
+    for WebSockets and everything that changes something, and other sites' pages may not fetch.
+
+    Args:
+        hosts: Names of this server, besides loopback's and the address the request came in by.
+
+        refuse: How to word a refusal.
+
+        linked: Prefix of paths that a page elsewhere may link to.
+    """
+    names = LOOPBACK | {host.lower() for host in hosts}
+    good: set[str] = set()
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        headers = request.headers
+        host = headers.get(hdrs.HOST, "")
+        if host not in good:
+            if not _ours(request, host, names):
+                return refuse(request, 403, "This server does not go by that name.")
+            if len(good) < _KNOWN_HOSTS:
+                good.add(host)
+        origin = headers.get(hdrs.ORIGIN)
+        if origin is not None and origin != f"{request.scheme}://{host}":
+            upgrade = headers.get(hdrs.UPGRADE, "").lower() == "websocket"
+            if upgrade or request.method not in _READING:
+                return refuse(request, 403, "Requests from other sites are not served.")
+        if headers.get("Sec-Fetch-Site") in _FOREIGN and not request.path.startswith(linked):
+            return refuse(request, 403, "Requests from other sites are not served.")
+        return await handler(request)
+
+    return check
+
+
+def _ours(request: web.Request, host: str, names: frozenset[str]) -> bool:
+    name = _host_name(host)
+    if name in names:
+        return True
+    own = request.get_extra_info("sockname")
+    return isinstance(own, tuple) and name == str(own[0]).lower()
+
+
+def _host_name(host: str) -> str:
+    """Cut the port off, and the brackets of an IPv6 address."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0].lower()
+    return host.rpartition(":")[0].lower() if ":" in host else host.lower()

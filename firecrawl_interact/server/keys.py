@@ -1,0 +1,15 @@
+"""Typed keys of what the application holds."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from firecrawl_interact.server.auth import Keyring
+from firecrawl_interact.server.browsers import Browsers
+from firecrawl_interact.server.rates import Rates
+from firecrawl_interact.server.settings import ServerSettings
+
+BROWSERS = web.AppKey("BROWSERS", Browsers)
+KEYRING = web.AppKey("KEYRING", Keyring)
+RATES = web.AppKey("RATES", Rates)
+SETTINGS = web.AppKey("SETTINGS", ServerSettings)

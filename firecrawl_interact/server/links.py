@@ -1,0 +1,102 @@
+"""The links a session hands out; whoever has one gets in."""
+
+from __future__ import annotations
+
+import hmac
+
+from aiohttp import web
+
+from firecrawl_interact.server.keys import BROWSERS
+from firecrawl_interact.server.record import Browser
+
+CDP = "/cdp/"
+LIVE = "/live/"
+
+_PRIVATE = {
+    "Referrer-Policy": "no-referrer",  # The link is the secret: no page may be told it.
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def origin(request: web.Request) -> str:
+    """Tell where the caller reaches this server, such as ``http://127.0.0.1:4321``."""
+    return f"{request.scheme}://{request.host}"
+
+
+def cdp_url(base: str, browser: Browser) -> str:
+    """Build the WebSocket address that drives the browser."""
+    return f"ws{base.removeprefix('http')}{CDP}{browser.id}?token={browser.cdp_token}"
+
+
+def watch_url(base: str, browser: Browser) -> str:
+    """Build the address of the page that shows the browser."""
+    return f"{base}{LIVE}{browser.id}?token={browser.watch_token}"
+
+
+def control_url(base: str, browser: Browser) -> str:
+    """Build the address of the page that shows the browser and takes clicks and keys."""
+    return f"{base}{LIVE}{browser.id}?token={browser.control_token}&interactive=true"
+
+
+def routes() -> list[web.RouteDef]:
+    """List the routes that the links lead to."""
+    return [
+        web.get(CDP + "{browser_id}", _cdp),
+        web.get(LIVE + "{browser_id}", _page),
+        web.get(LIVE + "{browser_id}/frame", _frame),
+    ]
+
+
+async def pass_through(request: web.Request, browser: Browser) -> web.StreamResponse:
+    """Connect the caller's WebSocket to the browser's own, for as long as both want."""
+    from firecrawl_interact.server import gateway  # Fakes need none.
+
+    endpoint = browser.engine.endpoint
+    if endpoint is None:
+        return web.Response(status=503, text="There is no real browser behind this session.")
+    browser.touch()
+    with browser.connected():
+        return await gateway.pass_through(request, endpoint, browser.touch)
+
+
+async def _cdp(request: web.Request) -> web.StreamResponse:
+    browser = _let_in(request, "cdp")
+    return await pass_through(request, browser)
+
+
+async def _page(request: web.Request) -> web.StreamResponse:
+    from firecrawl_interact.server import live_view  # Fakes need none.
+
+    _let_in(request, "watch", "control")
+    return web.Response(text=live_view.page(), content_type="text/html", headers=_PRIVATE)
+
+
+async def _frame(request: web.Request) -> web.StreamResponse:
+    from firecrawl_interact.server import live_view  # Fakes need none.
+
+    browser = _let_in(request, "watch", "control")
+    endpoint = browser.engine.endpoint
+    if endpoint is None:
+        return web.Response(status=503, text="There is no real browser behind this session.")
+    with browser.connected():
+        picture = await live_view.frame(endpoint)
+    return web.Response(body=picture, content_type="image/jpeg", headers=_PRIVATE)
+
+
+def _let_in(request: web.Request, *kinds: str) -> Browser:
+    """
+    Find the browser whose token the caller shows.
+
+    An unknown id and a wrong token get the same answer, so that ids cannot be probed.
+    """
+    browser = request.app[BROWSERS].get(request.match_info["browser_id"])
+    shown = request.query.get("token", "").encode(errors="surrogateescape")
+    if browser is None:
+        raise web.HTTPForbidden(text="This link opens nothing.")
+    tokens = {"cdp": browser.cdp_token, "watch": browser.watch_token, "control": browser.control_token}
+    if not any(hmac.compare_digest(tokens[kind].encode(), shown) for kind in kinds):
+        raise web.HTTPForbidden(text="This link opens nothing.")
+    if not browser.alive:
+        raise web.HTTPGone(text="This browser has ended.")
+    return browser
