@@ -1,0 +1,107 @@
+"""Remote browser sessions that always get closed: Firecrawl, Anchor or this machine."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from firecrawl_interact.backends._registry import available_backends, register_backend
+from firecrawl_interact.backends.base import Backend
+from firecrawl_interact.errors import (
+    AuthenticationError,
+    BackendError,
+    BackendNotFoundError,
+    BackendNotInstalledError,
+    CloseError,
+    ConcurrencyLimitError,
+    CreateUnknownError,
+    InteractError,
+    InvalidOptionError,
+    LocalBrowserError,
+    MissingKeyError,
+    PaymentRequiredError,
+    PermissionDeniedError,
+    ProfileBusyError,
+    ProtocolError,
+    RateLimitError,
+    ServerError,
+    SessionClosedError,
+    SessionGoneError,
+    SessionNotFoundError,
+    TransportError,
+    TransportTimeoutError,
+    UnsupportedError,
+    UsageError,
+)
+from firecrawl_interact.ledger.base import Ledger
+from firecrawl_interact.models import CloseReceipt, Profile, SessionInfo, SessionOptions, SessionState
+from firecrawl_interact.session import PendingSession, Session
+
+if TYPE_CHECKING:
+    from firecrawl_interact.backends.anchor import AnchorBackend
+    from firecrawl_interact.backends.firecrawl import FirecrawlBackend
+    from firecrawl_interact.backends.local import LocalBackend
+    from firecrawl_interact.backends.memory import MemoryBackend
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AnchorBackend",
+    "AuthenticationError",
+    "Backend",
+    "BackendError",
+    "BackendNotFoundError",
+    "BackendNotInstalledError",
+    "CloseError",
+    "CloseReceipt",
+    "ConcurrencyLimitError",
+    "CreateUnknownError",
+    "FirecrawlBackend",
+    "InteractError",
+    "InvalidOptionError",
+    "Ledger",
+    "LocalBackend",
+    "LocalBrowserError",
+    "MemoryBackend",
+    "MissingKeyError",
+    "PaymentRequiredError",
+    "PendingSession",
+    "PermissionDeniedError",
+    "Profile",
+    "ProfileBusyError",
+    "ProtocolError",
+    "RateLimitError",
+    "ServerError",
+    "Session",
+    "SessionClosedError",
+    "SessionGoneError",
+    "SessionInfo",
+    "SessionNotFoundError",
+    "SessionOptions",
+    "SessionState",
+    "TransportError",
+    "TransportTimeoutError",
+    "UnsupportedError",
+    "UsageError",
+    "__version__",
+    "available_backends",
+    "register_backend",
+]
+
+# A concrete backend brings its wire classes along: imported when first asked for.
+_LAZY = {
+    "AnchorBackend": "firecrawl_interact.backends.anchor",
+    "FirecrawlBackend": "firecrawl_interact.backends.firecrawl",
+    "LocalBackend": "firecrawl_interact.backends.local",
+    "MemoryBackend": "firecrawl_interact.backends.memory",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

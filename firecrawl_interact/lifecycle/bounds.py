@@ -1,0 +1,26 @@
+"""How long the promise may take: every bound of the lifecycle, in one place."""
+
+CLOSE_TIMEOUT = 45.0  # Seconds a statement waits for a delete by default.
+DELETE_ATTEMPT = 40.0  # Seconds; Firecrawl holds a DELETE up to 40 s before it answers.
+DELETE_TOTAL = 90.0  # Seconds of tries before a close counts as not confirmed.
+
+CREATE_GRACE = 5.0  # Seconds a create under way is waited for after a cancellation.
+CLOSE_GRACE = 10.0  # Seconds a delete is waited for after a cancellation.
+LOOP_END = 10.0  # Seconds that a loop's end may be held, by end clocks and sentinel together.
+EXIT_EXTRA = 3.0  # Seconds that the exit sweep may add to that.
+SWEEP_GRACE = 1.0  # Seconds a sweep of the ledger, which is nobody's debt here, may hold the loop's end.
+
+NOT_SENT_TRIES = 3  # Sends of a create that surely never left, in all.
+REFUSED_TRIES = 3  # Repeats of a create refused with "come later".
+RATE_WAIT = 60.0  # Seconds; a provider that wants a longer pause, in words only, is not waited for.
+SEARCHES = (0.0, 0.2, 0.5, 1.0)  # Seconds after a lost answer at which the mark is looked for.
+SEARCH_ATTEMPT = 5.0  # Seconds for one such look.
+
+LATER = (
+    5.0,
+    10.0,
+    20.0,
+    40.0,
+    60.0,
+)  # Seconds between later tries of an unconfirmed delete; the last repeats.
+EXPIRY_MARGIN = 60.0  # Seconds past the ttl after which nothing can be owed any more.

@@ -1,0 +1,67 @@
+"""Closing: how long a statement waits for the end of its session, and what comes out of it."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from firecrawl_interact.lifecycle import bounds
+from firecrawl_interact.lifecycle.debt import DebtState
+from firecrawl_interact.lifecycle.hub import Hub
+from firecrawl_interact.lifecycle.owned import Patience
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from firecrawl_interact.errors import CloseError
+    from firecrawl_interact.lifecycle.debt import Debt
+
+log = logging.getLogger("firecrawl_interact")
+
+
+async def close_session(
+    debt: Debt,
+    *,
+    timeout: float,
+    on_unconfirmed: Literal["raise", "log"],
+    body: BaseException | None = None,
+) -> None:
+    """
+    End a session and wait for the confirmation, whatever happens.
+
+    Cancelled, it waits `bounds.CLOSE_GRACE` from the first cancellation and hands that on; the
+    delete goes on without it.
+
+    Args:
+        debt: What is owed. One that is settled already is left alone.
+
+        timeout: Seconds to wait.
+
+        on_unconfirmed: What to do where no confirmation came and the block ended well.
+
+        body: The exception that ends the block. It comes out unchanged but for a note.
+
+    Raises:
+        CloseError: Not confirmed.
+    """
+    if debt.settled:
+        return
+    patience = Patience()
+    await patience.settle(Hub.running().pay(debt), timeout=timeout, after_cancel=bounds.CLOSE_GRACE)
+    failure = None if debt.state is DebtState.PAID else _failure(debt)
+    outcome = patience.caught or body
+    if failure is not None and outcome is not None:
+        outcome.add_note(str(failure))
+    patience.hand_on()
+    if failure is None or body is not None:
+        return
+    if on_unconfirmed == "raise":
+        raise failure
+    log.warning("%s", failure)
+
+
+def _failure(debt: Debt) -> CloseError:
+    if debt.failure is not None:
+        return debt.failure
+    debt.record.hand_over()
+    return debt.unconfirmed()

@@ -1,0 +1,118 @@
+"""Debt: one session that somebody has to end, and the list of all of them in this process."""
+
+from __future__ import annotations
+
+import enum
+import os
+from typing import TYPE_CHECKING
+
+import attrs
+
+from firecrawl_interact.errors import BackendError, CloseError
+
+if TYPE_CHECKING:
+    from firecrawl_interact.backends.base import Backend
+    from firecrawl_interact.lifecycle.hub import Hub
+    from firecrawl_interact.lifecycle.owned import Owned
+    from firecrawl_interact.lifecycle.record import Record
+    from firecrawl_interact.models import Answer, CloseReceipt, EndRequest, SessionInfo
+
+_HEIRS = {
+    "process": "this process goes on trying while it lives",
+    "guardian": "the guardian has it",
+    "ledger": "the ledger has it",
+}
+
+
+class DebtState(enum.Enum):
+    """What has become of a debt."""
+
+    OWED = "owed"  # Nobody is ending the session right now.
+    PAYING = "paying"  # A delete is under way.
+    PAID = "paid"  # Confirmed gone. Final.
+    EXPIRED = "expired"  # Never confirmed, but past the instant at which the provider ends it. Final.
+    RELEASED = "released"  # Given up on purpose. Final.
+
+
+_FINAL = frozenset({DebtState.PAID, DebtState.EXPIRED, DebtState.RELEASED})
+
+
+@attrs.define(eq=False)
+class Debt:
+    """
+    The end of one session, owed from the moment the provider answered its create.
+
+    The hub holds it, not the `Session`: a session may be forgotten, a debt may not.
+
+    Attributes:
+        backend: Who knows how to read the answers.
+
+        info: What the provider told at the create.
+
+        end: What to send.
+
+        record: What guardian and ledger were told.
+
+        until: Wall-clock seconds after which the provider has surely ended it by itself.
+
+        pid: The process that owes it; a forked child owes nothing of its parent's.
+
+        hub: Where it is paid; changes when another loop takes over from one that has ended.
+
+        payment: The delete under way. There is at most one.
+
+        receipt: The confirmation, once there is one.
+
+        failure: Why the last payment was not confirmed.
+
+        later_tries: How many later tries the living process has made.
+    """
+
+    backend: Backend
+    info: SessionInfo
+    end: EndRequest
+    record: Record
+    until: float
+    hub: Hub
+    pid: int = attrs.field(factory=os.getpid)
+    state: DebtState = DebtState.OWED
+    payment: Owned[CloseReceipt] | None = None
+    receipt: CloseReceipt | None = None
+    failure: CloseError | None = None
+    later_tries: int = 0
+
+    @property
+    def settled(self) -> bool:
+        """True once nothing is owed any more."""
+        return self.state in _FINAL
+
+    def unconfirmed(self, answer: Answer | None = None, problem: BaseException | None = None) -> CloseError:
+        """Build the error for an end that was sent and not confirmed."""
+        said = problem if answer is None else self.backend.error(answer, session_id=self.info.id)
+        if isinstance(said, BackendError):
+            text, status = said.text or str(said), f"HTTP {said.status}"
+        else:
+            text, status = str(said or "no answer in time"), "no answer"
+        handed_to = self.record.handed_to
+        expires_at = self.info.expires_at
+        error = CloseError(
+            f"The end of session {self.info.id} at {self.backend.name} was not confirmed ({status}: {text}); "
+            + ", ".join(_HEIRS[name] for name in handed_to)
+            + (
+                f". The provider ends it by {expires_at.isoformat(timespec='seconds')}."
+                if expires_at
+                else "."
+            ),
+            backend=self.backend.name,
+            status=None if answer is None else answer.status,
+            text=text,
+            expires_at=expires_at,
+            handed_to=handed_to,
+            session_id=self.info.id,
+        )
+        error.__cause__ = said
+        return error
+
+
+# Every debt of this process, of all its loops and threads: what the exit sweep goes through.
+outstanding: set[Debt] = set()

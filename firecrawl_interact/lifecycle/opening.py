@@ -1,0 +1,306 @@
+"""Opening: one intent, one POST, one verdict per attempt; and failing over between backends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import attrs
+
+from firecrawl_interact.errors import (
+    CreateUnknownError,
+    InteractError,
+    ProtocolError,
+    RateLimitError,
+    TransportError,
+    TransportTimeoutError,
+)
+from firecrawl_interact.lifecycle import bounds, unknown
+from firecrawl_interact.lifecycle.debt import Debt
+from firecrawl_interact.lifecycle.nap import Nap
+from firecrawl_interact.lifecycle.owned import Patience
+from firecrawl_interact.lifecycle.record import Record
+from firecrawl_interact.lifecycle.sweep import sweep_once
+from firecrawl_interact.models import SessionInfo
+from firecrawl_interact.transport.deadline import Deadline
+from firecrawl_interact.transport.retry import pause
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from firecrawl_interact.backends.base import Backend
+    from firecrawl_interact.lifecycle.hub import Hub
+    from firecrawl_interact.lifecycle.layers import Layers
+    from firecrawl_interact.models import Answer, SessionOptions
+
+log = logging.getLogger("firecrawl_interact")
+
+_COME_LATER = frozenset({425, 429})
+
+
+@attrs.frozen(kw_only=True)
+class Candidate:
+    """A backend that may serve a create, and the layers that would stand behind its session."""
+
+    backend: Backend
+    layers: Layers
+
+
+@attrs.frozen(kw_only=True)
+class OpenTerms:
+    """
+    How a create is made.
+
+    Attributes:
+        candidates: Asked in this order; the next only where it is proved that nothing was made.
+
+        options: What to ask for.
+
+        open_timeout: Seconds for all of it; None takes each backend's own.
+
+        exclusive_key: The caller's word that nobody else creates sessions with this key.
+
+        relay: The guardian sends the POST.
+    """
+
+    candidates: Sequence[Candidate]
+    options: SessionOptions
+    open_timeout: float | None = None
+    exclusive_key: bool = False
+    relay: bool = False
+
+
+async def open_session(hub: Hub, terms: OpenTerms) -> Debt:
+    """
+    Open a session and return what is owed for it, its info included.
+
+    Cancelled, it waits `bounds.CREATE_GRACE` for the create under way and ends what that made,
+    before it hands the cancellation on; a create that takes longer is ended when it answers.
+
+    Raises:
+        BackendError: The provider refused.
+        ProtocolError: It answered in a shape we do not know; the session, if any, was ended.
+        TransportError: The request surely never reached it.
+        CreateUnknownError: The request was sent and the outcome is not known.
+        LocalBrowserError: No local browser could be started.
+    """
+    opening = _Opening(hub, terms)
+    task = hub.own(opening.run(), end_grace=bounds.CREATE_GRACE, on_refused=opening.abandon)
+    patience = Patience()
+    try:
+        await patience.settle(task, after_cancel=bounds.CREATE_GRACE, on_cancel=opening.abandon)
+        if patience.caught is not None:
+            if opening.debt is not None and not opening.debt.settled:
+                await patience.settle(hub.pay(opening.debt), after_cancel=bounds.CLOSE_GRACE)
+            patience.hand_on()
+    except BaseException:
+        opening.abandon()  # Nobody will enter the block: Ctrl-C, or the coroutine was closed.
+        raise
+    return task.result()
+
+
+class _Opening:
+    """
+    One call of `open_session`, running in an owned task.
+
+    Attributes:
+        debt: The session made, once there is one.
+    """
+
+    def __init__(self, hub: Hub, terms: OpenTerms) -> None:
+        self.debt: Debt | None = None
+        self._hub = hub
+        self._terms = terms
+        self._nap = Nap()
+        self._abandoned = False
+
+    def abandon(self) -> None:
+        """Nobody waits any more: send no further create, and end what the one under way makes."""
+        self._abandoned = True
+        self._nap.wake()
+        if self.debt is not None and not self.debt.settled and not self._hub.loop.is_closed():
+            self._hub.pay(self.debt)
+
+    async def run(self) -> Debt:
+        candidates = self._terms.candidates
+        for candidate in candidates[:-1]:
+            try:
+                return await self._attempt(candidate, last=False)
+            except CreateUnknownError:
+                raise
+            except InteractError as error:
+                # Every other error of an attempt proves that nothing was made, or that it was ended.
+                if isinstance(error, ProtocolError):
+                    raise
+                log.warning(
+                    "The %s backend could not open a session (%s); trying the next.",
+                    candidate.backend.name,
+                    type(error).__name__,
+                )
+        return await self._attempt(candidates[-1], last=True)
+
+    async def _attempt(self, candidate: Candidate, *, last: bool) -> Debt:
+        backend = candidate.backend
+        bound = self._terms.open_timeout or backend.open_timeout
+        deadline = self._hub.loop.time() + bound
+        with Deadline(bound):
+            await backend.ready()
+        sweep_once(self._hub, backend, candidate.layers)
+        plan = backend.prepare(self._terms.options)
+        record = Record(candidate.layers, backend, plan)
+        await record.plan()
+        attempt = unknown.Attempt(backend=backend, plan=plan, record=record, started=time.time())
+        unknown.unresolved.add(attempt)
+        try:
+            return await self._resolve(attempt, deadline, last=last)
+        finally:
+            # One whose outcome stays unknown still counts: its session may be in a rival's window.
+            if attempt.ended is None:
+                unknown.unresolved.discard(attempt)
+
+    async def _resolve(self, attempt, deadline, *, last):
+        try:
+            answer = await self._post(attempt, deadline, last=last)
+        except InteractError as error:
+            if isinstance(error, TransportError) and error.sent:
+                await self._give_up(attempt, error)
+            record.settled()
+            raise
+        except asyncio.CancelledError as error:  # Ended by the end clock, with the POST under way.
+            record.hand_over()
+            raise unknown.error(attempt, TransportTimeoutError("the event loop ended first")) from error
+        if not _made(answer):
+            await self._give_up(attempt, backend.error(answer))
+        try:
+            info = backend.read_created(answer, self._terms.options)
+        except ProtocolError as error:
+            if error.session_id is None:
+                await self._give_up(attempt, error)
+            await self._end_misfit(attempt, error)
+            raise
+        return await self._owe(attempt, info)
+
+    async def _post(self, attempt: unknown.Attempt, deadline: float, *, last: bool) -> Answer:
+        """Send the create until one answer of some weight came; never again once it may have arrived."""
+        backend = attempt.backend
+        unsent = refused = 0
+        while True:
+            if self._abandoned:
+                raise TransportError("The create was given up before it was sent.", sent=False)
+            left = deadline - self._hub.loop.time()
+            attempt.started = time.time()
+            try:
+                answer = await self._send(attempt, left)
+            except TransportError as error:
+                unsent += 1
+                wait = pause(unsent - 1)
+                give_up = (
+                    unsent >= bounds.NOT_SENT_TRIES or not last or wait >= deadline - self._hub.loop.time()
+                )
+                if error.sent or give_up:
+                    raise
+            else:
+                if _made(answer) or not backend.refused(answer):
+                    return answer
+                reason = backend.error(answer)
+                asked = self._come_later(answer, reason, refused) if last else None
+                if asked is None or asked >= deadline - self._hub.loop.time():
+                    raise reason
+                refused += 1
+                wait = asked
+            await self._nap.sleep(wait)
+
+    async def _send(self, attempt: unknown.Attempt, left: float) -> Answer:
+        request = attempt.plan.request
+        guardian = attempt.record.guardian
+        if self._terms.relay and guardian is not None:
+            return await attempt.record.relay(request, timeout=left)
+        return await self._hub.transport(attempt.backend).send(request, timeout=left, fresh=True)
+
+    @staticmethod
+    def _come_later(answer: Answer, reason: Exception, refused: int) -> float | None:
+        """Say how many seconds to wait before a refused create is sent again; None for never."""
+        if answer.status not in _COME_LATER or refused >= bounds.REFUSED_TRIES:
+            return None
+        asked = getattr(reason, "retry_after", None)
+        if asked is None:
+            return pause(refused) if answer.status == 425 else None  # noqa: PLR2004  # Too Early
+        if (
+            isinstance(reason, RateLimitError)
+            and "retry-after" not in answer.headers
+            and asked > bounds.RATE_WAIT
+        ):
+            return None
+        return float(asked)
+
+    async def _owe(self, attempt: unknown.Attempt, info: SessionInfo) -> Debt:
+        """Take the debt on before anything else can happen, then tell guardian and ledger."""
+        debt = self._debt(attempt, info)
+        self.debt = debt
+        await attempt.record.opened(debt)
+        if self._abandoned:
+            self._hub.pay(debt)
+        return debt
+
+    def _debt(self, attempt: unknown.Attempt, info: SessionInfo) -> Debt:
+        debt = Debt(
+            backend=attempt.backend,
+            info=info,
+            end=attempt.backend.end_request(info.id, born=time.time()),
+            record=attempt.record,
+            until=_expires(attempt, info) + bounds.EXPIRY_MARGIN,
+            hub=self._hub,
+        )
+        self._hub.owe(debt)
+        return debt
+
+    async def _end_misfit(self, attempt: unknown.Attempt, error: ProtocolError) -> None:
+        """End the session of an answer that has an id and else does not fit."""
+        assert error.session_id is not None  # noqa: S101  # for the type checker; the caller looked
+        info = _bare_info(attempt, error.session_id)
+        debt = self._debt(attempt, info)
+        payment = self._hub.pay(debt)
+        await asyncio.wait((payment,))
+        if not debt.settled:
+            error.add_note("The session it opened could not be confirmed as ended; the debt is kept.")
+
+    async def _give_up(self, attempt: unknown.Attempt, cause: BaseException) -> None:
+        """Raise `CreateUnknownError`, after ending what can be proved to be ours."""
+        attempt.ended = time.time()
+        transport = self._hub.transport(attempt.backend)
+        if attempt.plan.search is not None:
+            found = await unknown.find_by_mark(attempt, transport)
+        elif self._terms.exclusive_key:
+            found = await unknown.find_by_exclusion(attempt, transport)
+        else:
+            found = []
+        debts = [self._debt(attempt, _bare_info(attempt, session_id)) for session_id in found]
+        for debt in debts:
+            await attempt.record.opened(debt)
+        payments = [self._hub.pay(debt) for debt in debts]
+        if payments:
+            await asyncio.wait(payments)
+        else:
+            attempt.record.hand_over()
+        ended = tuple(debt.info.id for debt in debts if debt.settled)
+        raise unknown.error(attempt, cause, recovered=ended) from cause
+
+
+def _made(answer: Answer) -> bool:
+    return 200 <= answer.status < 300  # noqa: PLR2004  # HTTP's own numbers
+
+
+def _expires(attempt: unknown.Attempt, info: SessionInfo) -> float:
+    return attempt.expires if info.expires_at is None else info.expires_at.timestamp()
+
+
+def _bare_info(attempt: unknown.Attempt, session_id: str) -> SessionInfo:
+    return SessionInfo(
+        id=session_id,
+        backend=attempt.backend.name,
+        expires_at=datetime.fromtimestamp(attempt.expires, UTC),
+        expires_at_estimated=True,
+    )

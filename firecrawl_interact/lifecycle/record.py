@@ -1,0 +1,117 @@
+"""Record: what guardian and ledger were told of one session."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from typing import TYPE_CHECKING
+
+from firecrawl_interact.ledger.base import LedgerError
+from firecrawl_interact.ledger.entry import Entry
+from firecrawl_interact.lifecycle import bounds
+
+if TYPE_CHECKING:
+    from firecrawl_interact.backends.base import Backend
+    from firecrawl_interact.guardian.client import Guardian
+    from firecrawl_interact.ledger.base import Ledger
+    from firecrawl_interact.lifecycle.debt import Debt
+    from firecrawl_interact.lifecycle.layers import Layers
+    from firecrawl_interact.models import CreatePlan
+
+log = logging.getLogger("firecrawl_interact")
+
+
+class Record:
+    """
+    One session's line with the guardian and in the ledger, from before its create to its end.
+
+    Either may be missing: switched off, or broken. Then its part is skipped.
+    """
+
+    def __init__(self, layers: Layers, backend: Backend, plan: CreatePlan) -> None:
+        self.id = secrets.token_hex(8)
+        self._layers = layers
+        self._backend = backend
+        self._plan = plan
+        self._line = backend.line()
+        self._guardian: Guardian | None = layers.guardian if self._line is not None else None
+        self._ledger: Ledger | None = None
+
+    @property
+    def guardian(self) -> Guardian | None:
+        """The guardian that was told, or None."""
+        return self._guardian
+
+    @property
+    def ledger(self) -> Ledger | None:
+        """The ledger that was told, or None."""
+        return self._ledger
+
+    @property
+    def handed_to(self) -> tuple[str, ...]:
+        """Who goes on with an end that was not confirmed."""
+        heirs = (("process", True), ("guardian", self._guardian), ("ledger", self._ledger))
+        return tuple(name for name, present in heirs if present)
+
+    async def plan(self) -> None:
+        """Tell, before the create is sent, that a session may come to be."""
+        now = time.time()
+        until = now + self._plan.ttl + bounds.EXPIRY_MARGIN
+        if self._guardian is not None and self._line is not None:
+            self._guardian.plan(self.id, line=self._line, search=self._plan.search, until=until)
+        ledger = self._layers.ledger
+        if ledger is None:
+            return
+        try:
+            entry = Entry(
+                id=self.id,
+                backend=self._backend.name,
+                base_url=self._backend.base_url,
+                key_print=ledger.fingerprint(self._backend.key),
+                mark=self._plan.mark,
+                session_id=None,
+                planned_at=now,
+                expires_at=now + self._plan.ttl,
+            )
+            await ledger.plan(entry)
+        except LedgerError as error:
+            self._layers.ledger_failed(error)
+        else:
+            self._ledger = ledger
+
+    async def opened(self, debt: Debt) -> None:
+        """Tell the id, as soon as the provider has."""
+        if self._guardian is not None and self._line is not None:
+            self._guardian.opened(
+                self.id, debt.end, line=self._line, session_id=debt.info.id, until=debt.until
+            )
+        if self._ledger is not None:
+            try:
+                await self._ledger.opened(self.id, debt.info.id, debt.until - bounds.EXPIRY_MARGIN)
+            except LedgerError as error:
+                self._layers.ledger_failed(error)
+                self._ledger = None
+
+    def settled(self) -> None:
+        """Tell that nothing is owed: the session is gone, or never came to be."""
+        if self._guardian is not None:
+            self._guardian.settled(self.id)
+        if self._ledger is not None:
+            # Not waited for: were it lost, the next sweep would end a session that is gone.
+            self._ledger.settled_soon(self.id)
+
+    async def let_go(self) -> None:
+        """Tell that the session is given up on purpose, and return once that is written down."""
+        if self._guardian is not None:
+            self._guardian.settled(self.id)
+        if self._ledger is not None:
+            try:
+                await self._ledger.settled(self.id)
+            except LedgerError as error:
+                self._layers.ledger_failed(error)
+
+    def hand_over(self) -> None:
+        """Ask the guardian to go on by itself, though its owner lives."""
+        if self._guardian is not None:
+            self._guardian.hand_over(self.id)

@@ -1,0 +1,139 @@
+"""Checks of what the caller passes, before anything is sent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from firecrawl_interact.errors import InvalidOptionError
+from firecrawl_interact.models import DEFAULT_ACTIVITY_TTL, DEFAULT_TTL, Profile, SessionOptions
+
+PROFILE_NAME_LENGTH = 128  # Characters; Firecrawl's bound, kept on every backend for portability.
+_COUNTRY_LENGTH = 2
+
+Seconds = int | float | timedelta
+
+
+def session_options(
+    *,
+    ttl: Seconds | None = None,
+    activity_ttl: Seconds | None = None,
+    profile: Profile | str | None = None,
+    live_view: bool | None = None,
+    record: bool | None = None,
+    block_ads: bool | None = None,
+    country: str | None = None,
+    tags: Iterable[str] = (),
+    extra: Mapping[str, Any] | None = None,
+) -> SessionOptions:
+    """
+    Bring what the caller passed into one shape. Providers' own bounds are checked by the backends.
+
+    Raises:
+        InvalidOptionError: A value is of the wrong type, or makes no sense for any provider.
+    """
+    life = DEFAULT_TTL if ttl is None else seconds("ttl", ttl)
+    idle = min(DEFAULT_ACTIVITY_TTL, life) if activity_ttl is None else seconds("activity_ttl", activity_ttl)
+    return SessionOptions(
+        ttl=life,
+        activity_ttl=idle,
+        profile=None if profile is None else _profile(profile),
+        live_view=switch("live_view", live_view),
+        record=switch("record", record),
+        block_ads=switch("block_ads", block_ads),
+        country=None if country is None else _country(country),
+        tags=_tags(tags) if tags else (),
+        extra=None if extra is None else _extra(extra),
+    )
+
+
+def seconds(option: str, value: object) -> int | float:
+    """
+    Read a span of time as seconds; a whole number comes out as an int.
+
+    Raises:
+        InvalidOptionError: Not a number or a timedelta, not finite, or not above 0.
+    """
+    number: object = value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise InvalidOptionError(
+            f"{option} must be seconds as a number, or a timedelta, not {value!r}.",
+            option=option,
+            value=value,
+        )
+    if not math.isfinite(number) or number <= 0:
+        raise InvalidOptionError(
+            f"{option} must be a finite number of seconds above 0, not {value!r}.", option=option, value=value
+        )
+    return int(number) if number == int(number) else number
+
+
+def switch(option: str, value: object) -> bool | None:
+    """
+    Read a flag that may be left open.
+
+    Raises:
+        InvalidOptionError: Neither True, False nor None.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    raise InvalidOptionError(
+        f"{option} must be True, False or None, not {value!r}.", option=option, value=value
+    )
+
+
+def _profile(value: object) -> Profile:
+    profile = Profile(value) if isinstance(value, str) else value
+    if not isinstance(profile, Profile) or not isinstance(profile.name, str):
+        raise InvalidOptionError(
+            f"profile must be a Profile or a name, not {value!r}.", option="profile", value=value
+        )
+    if not 1 <= len(profile.name) <= PROFILE_NAME_LENGTH:
+        raise InvalidOptionError(
+            f"The name of a profile must have 1 to {PROFILE_NAME_LENGTH} characters, not {len(profile.name)}"
+            f" ({profile.name[:20]!r}).",
+            option="profile",
+            value=profile.name,
+        )
+    if not isinstance(profile.save_changes, bool):
+        raise InvalidOptionError(
+            f"save_changes of a profile must be True or False, not {profile.save_changes!r}.",
+            option="profile",
+            value=profile.save_changes,
+        )
+    return profile
+
+
+def _country(value: object) -> str:
+    if isinstance(value, str) and len(value) == _COUNTRY_LENGTH and value.isascii() and value.isalpha():
+        return value.upper()
+    raise InvalidOptionError(
+        f"country must be an ISO 3166-1 code of two letters, such as 'DE', not {value!r}.",
+        option="country",
+        value=value,
+    )
+
+
+def _tags(value: object) -> tuple[str, ...]:
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise InvalidOptionError(f"tags must be several strings, not {value!r}.", option="tags", value=value)
+    tags = tuple(value)
+    for tag in tags:
+        if not isinstance(tag, str) or not tag or "," in tag:
+            # Filters join tags with commas, so a comma inside one could never be found again.
+            raise InvalidOptionError(
+                f"A tag must be a string that is not empty and has no comma, not {tag!r}.",
+                option="tags",
+                value=tag,
+            )
+    return tags
+
+
+def _extra(value: object) -> Mapping[str, Any]:
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        return dict(value)
+    raise InvalidOptionError(
+        f"extra must be a mapping with string keys, not {type(value).__name__}.", option="extra", value=None
+    )

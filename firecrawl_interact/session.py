@@ -1,0 +1,430 @@
+"""Session, and the PendingSession that Session.create() returns."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
+
+from firecrawl_interact.backends._registry import resolve
+from firecrawl_interact.config import Settings
+from firecrawl_interact.errors import InvalidOptionError, SessionClosedError, UnsupportedError, UsageError
+from firecrawl_interact.lifecycle import bounds, layers
+from firecrawl_interact.lifecycle.closing import close_session
+from firecrawl_interact.lifecycle.debt import DebtState, outstanding
+from firecrawl_interact.lifecycle.hub import Hub
+from firecrawl_interact.lifecycle.opening import Candidate, OpenTerms, open_session
+from firecrawl_interact.models import CloseReceipt, Profile, SessionInfo, SessionState
+from firecrawl_interact.options import Seconds, seconds, session_options, switch
+
+if TYPE_CHECKING:
+    from firecrawl_interact.backends.base import Backend
+    from firecrawl_interact.ledger.base import Ledger
+    from firecrawl_interact.lifecycle.debt import Debt
+
+OnUnconfirmed = Literal["raise", "log"]
+BackendChoice = "str | Backend | Sequence[str | Backend]"
+
+
+class Session:
+    """
+    One remote browser, from the accepted create to the confirmed delete.
+
+    Get one from `Session.create` or `Session.attach`. Leaving its ``async with`` block, or
+    `aclose`, ends the browser and waits for the provider's confirmation, whatever happens
+    meanwhile: exceptions, cancellations, timeouts, the end of the loop.
+    """
+
+    def __init__(self, info: SessionInfo, debt: Debt | None, leave: _LeaveTerms) -> None:
+        """Take up an opened session; not called by users."""
+        self._info = info
+        self._debt = debt
+        self._leave = leave
+        self._left: str | None = None  # When and why it is no longer usable.
+        self._detached = False
+
+    @staticmethod
+    def create(
+        *,
+        ttl: Seconds | None = None,
+        activity_ttl: Seconds | None = None,
+        profile: Profile | str | None = None,
+        live_view: bool | None = None,
+        record: bool | None = None,
+        block_ads: bool | None = None,
+        country: str | None = None,
+        tags: Iterable[str] = (),
+        extra: Mapping[str, Any] | None = None,
+        backend: str | Backend | Sequence[str | Backend] | None = None,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        open_timeout: Seconds | None = None,
+        close_timeout: Seconds | None = None,
+        on_unconfirmed: OnUnconfirmed | None = None,
+        guardian: bool | None = None,
+        ledger: bool | Ledger | None = None,
+        relay: bool | None = None,
+        exclusive_key: bool | None = None,
+    ) -> PendingSession:
+        """
+        Describe a session to open; enter or await what comes back. Nothing is sent before.
+
+        Args:
+            ttl: Seconds (or a timedelta) it may live, busy or idle; 600 by default. The bounds
+                are the provider's: 30 to 3600 at Firecrawl, 30 and more at Anchor, which counts
+                in whole minutes, rounded up.
+
+            activity_ttl: Seconds it may sit idle; 300 by default, never more than *ttl* then.
+                10 to 3600 at Firecrawl. Anchor counts the time without any connection.
+
+            profile: Browser storage to load, by `Profile` or name; a name alone also saves.
+
+            live_view: False for a session that nobody may watch.
+
+            record: Whether the provider records a video.
+
+            block_ads: Whether ads and trackers are blocked.
+
+            country: Country to browse from, two letters.
+
+            tags: Labels for the session, where the provider has such.
+
+            extra: Merged into the provider's create body unchanged.
+
+            backend: A name, a configured backend, or several of them, asked in that order.
+                None: ``FIRECRAWL_INTERACT_BACKEND``, else by the keys that are set, else
+                ``"local"`` with a WARNING.
+
+            api_key: Key for a backend given by name; else the environment's.
+
+            base_url: Origin of a backend given by name; else the environment's.
+
+            open_timeout: Seconds for the create. Firecrawl 450, Anchor 120, local 30.
+
+            close_timeout: Seconds that leaving waits for the confirmation; 45.
+
+            on_unconfirmed: ``"raise"`` a `CloseError` when the block ended well and no
+                confirmation came (the default), or ``"log"`` a WARNING.
+
+            guardian: Whether a helper process ends the session should this one die. None: for
+                hosted backends, unless ``FIRECRAWL_INTERACT_GUARDIAN=0``.
+
+            ledger: Whether it is written down on disk, or a ledger of your own. None: for
+                hosted backends, unless ``FIRECRAWL_INTERACT_LEDGER=0``.
+
+            relay: Let the guardian send the create, so that a kill during it leaves nothing.
+
+            exclusive_key: Your word that nobody else creates sessions with this key, or that
+                all who do share this ledger; lets a lost create at Firecrawl be undone.
+
+        Raises:
+            InvalidOptionError: A value is of the wrong type or outside its bounds.
+            UnsupportedError: The backend cannot honour an option.
+            MissingKeyError: No key at a provider's own address.
+            BackendNotFoundError: No backend of that name.
+            BackendNotInstalledError: It needs a package that is not installed.
+            UsageError: Options that exclude each other.
+        """
+        settings = Settings.from_env()
+        options = session_options(
+            ttl=ttl,
+            activity_ttl=activity_ttl,
+            profile=profile,
+            live_view=live_view,
+            record=record,
+            block_ads=block_ads,
+            country=country,
+            tags=tags,
+            extra=extra,
+        )
+        leave = _LeaveTerms(close_timeout, on_unconfirmed)
+        relay = bool(switch("relay", relay))
+        backends = resolve(backend, api_key=api_key, base_url=base_url, settings=settings)
+        for each in backends:
+            each.check(options)
+        terms = OpenTerms(
+            candidates=tuple(
+                Candidate(
+                    backend=each,
+                    layers=layers.choose(
+                        each,
+                        guardian=switch("guardian", guardian),
+                        ledger=ledger,
+                        relay=relay,
+                        settings=settings,
+                    ),
+                )
+                for each in backends
+            ),
+            options=options,
+            open_timeout=None if open_timeout is None else seconds("open_timeout", open_timeout),
+            exclusive_key=bool(switch("exclusive_key", exclusive_key)),
+            relay=relay,
+        )
+
+        async def opened() -> Session:
+            debt = await open_session(Hub.running(), terms)
+            return Session(debt.info, debt, leave)
+
+        return PendingSession(opened, "/".join(each.name for each in backends))
+
+    @staticmethod
+    def attach(
+        session_id: str,
+        *,
+        backend: str | Backend | None = None,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        owned: bool = False,
+    ) -> PendingSession:
+        """
+        Take up a session that runs already; enter or await what comes back.
+
+        Args:
+            session_id: The provider's id.
+
+            backend: A name or a configured backend, as in `create`.
+
+            api_key: Key for a backend given by name; else the environment's.
+
+            base_url: Origin of a backend given by name; else the environment's.
+
+            owned: True takes on the promise: leaving ends the session. False only looks on.
+
+        Raises:
+            InvalidOptionError: The id cannot be one.
+            UnsupportedError: The session belongs to another process's local server.
+            SessionNotFoundError: On entering: the provider knows no such session.
+            SessionGoneError: On entering: it has ended.
+        """
+        from firecrawl_interact.lifecycle.attaching import attach_session  # rarely used
+
+        settings = Settings.from_env()
+        (chosen,) = resolve(backend, api_key=api_key, base_url=base_url, settings=settings)
+        chosen.end_request(session_id)  # Refuses what cannot be an id.
+        if chosen.name == "local" and all(debt.info.id != session_id for debt in outstanding):
+            raise UnsupportedError(
+                f"Session {session_id!r} is none of this process's local sessions; a local browser lives and "
+                "dies with the process that opened it, so another cannot take it up."
+            )
+        stand_behind = layers.choose(chosen, guardian=None, ledger=None, relay=False, settings=settings)
+        leave = _LeaveTerms(None, None)
+
+        async def opened() -> Session:
+            info, debt = await attach_session(
+                Hub.running(), Candidate(backend=chosen, layers=stand_behind), session_id, owned=owned
+            )
+            return Session(info, debt, leave)
+
+        return PendingSession(opened, chosen.name)
+
+    # --- what it is ---------------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        """The provider's id."""
+        return self._info.id
+
+    @property
+    def backend(self) -> str:
+        """Name of the backend that made it."""
+        return self._info.backend
+
+    @property
+    def state(self) -> SessionState:
+        """Where in its life it is."""
+        if self._detached:
+            return SessionState.DETACHED
+        if self._debt is None:
+            return SessionState.OPEN if self._left is None else SessionState.CLOSED
+        if self._debt.state is DebtState.PAYING:
+            return SessionState.CLOSING
+        if self._debt.state is DebtState.OWED:
+            return SessionState.OPEN if self._left is None else SessionState.UNCONFIRMED
+        return SessionState.CLOSED
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """Aware instant at which its ttl runs out; computed from the ttl where the provider does not say."""
+        return self._info.expires_at
+
+    @property
+    def receipt(self) -> CloseReceipt | None:
+        """What the provider said at the end; None before the close is confirmed or given up."""
+        if self._debt is None or self._left is None:
+            return None
+        if self._debt.receipt is not None:
+            return self._debt.receipt
+        return CloseReceipt(confirmed=False) if self._debt.failure is not None else None
+
+    @property
+    def cdp_url(self) -> str | None:
+        """WebSocket address that drives the browser. A secret; None where the provider does not repeat it."""
+        self._usable("cdp_url")
+        return self._info.cdp_url
+
+    @property
+    def live_view_url(self) -> str | None:
+        """Page to watch the browser, watch only. A secret; None where the provider has no such link."""
+        self._usable("live_view_url")
+        return self._info.live_view_url
+
+    @property
+    def interactive_live_view_url(self) -> str | None:
+        """Page to watch and control the browser. A secret; None where the provider has no such link."""
+        self._usable("interactive_live_view_url")
+        return self._info.interactive_live_view_url
+
+    def __repr__(self) -> str:
+        """Show id, backend and state; never a secret."""
+        return f"<Session {self.id} backend={self.backend} state={self.state.value}>"
+
+    # --- its end ------------------------------------------------------------------------
+
+    async def aclose(self) -> None:
+        """
+        End the session and wait for the confirmation. A second call does nothing.
+
+        Cancelled, it still ends the session, waits at most 10 s for that, and then hands the
+        cancellation on.
+
+        Raises:
+            CloseError: Not confirmed in time; the debt stays with guardian and ledger.
+        """
+        await self._end("aclose() was called", None)
+
+    async def detach(self) -> str:
+        """
+        Give the session up on purpose: it lives on until its ttl, and nothing here ends it.
+
+        Returns only after guardian and ledger have let go.
+
+        Returns:
+            The id, for `Session.attach`.
+
+        Raises:
+            SessionClosedError: It has been closed already.
+        """
+        self._usable("detach()")
+        if self._debt is not None and not self._detached:
+            self._debt.hub.release(self._debt, DebtState.RELEASED)
+            await self._debt.record.let_go()
+        self._detached = True
+        return self.id
+
+    async def __aenter__(self) -> Self:
+        """Enter a session that was awaited."""
+        self._usable("async with")
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End the session; the block's exception goes through unchanged."""
+        reason = "its block was left" if exc_type is None else f"its block was left by {exc_type.__name__}"
+        await self._end(reason, exc)
+
+    def __del__(
+        self, _warn: Callable[..., None] = warnings.warn, _pid: Callable[[], int] = os.getpid
+    ) -> None:
+        """Warn about a session that nobody closed, and have it ended."""
+        debt = getattr(self, "_debt", None)
+        if debt is None or self._left is not None or debt.state is not DebtState.OWED or debt.pid != _pid():
+            return
+        _warn(f"Unclosed session: {self!r}", ResourceWarning, stacklevel=2, source=self)
+        debt.hub.pay_soon(debt)
+
+    async def _end(self, reason: str, body: BaseException | None) -> None:
+        if self._detached:
+            return
+        debt = self._debt
+        joins = debt is not None and debt.state is DebtState.PAYING
+        if self._left is not None and not joins:
+            return
+        if self._left is None:
+            self._left = f"{datetime.now(UTC).isoformat(timespec='seconds')}: {reason}"
+        if debt is not None and debt.pid == os.getpid():
+            await close_session(
+                debt, timeout=self._leave.timeout, on_unconfirmed=self._leave.on_unconfirmed, body=body
+            )
+
+    def _usable(self, used: str) -> None:
+        if self._detached and used.startswith(("detach", "async with")):
+            _raise_closed(self, used, "it was detached")
+        if self._left is not None:
+            _raise_closed(self, used, self._left)
+        if self._debt is not None and self._debt.settled and not self._detached:
+            _raise_closed(self, used, "the event loop it belonged to has ended")
+
+
+class PendingSession:
+    """
+    What `Session.create` returns: enter it, or await it, once.
+
+    Entering guarantees the delete; whoever awaits owes an ``aclose()``. Nothing is sent before.
+    """
+
+    def __init__(self, opened: Callable[[], Awaitable[Session]], backend: str) -> None:
+        """Hold what opens the session; not called by users."""
+        self._opened = opened
+        self._backend = backend
+        self._used = False
+        self._session: Session | None = None
+
+    def __await__(self) -> Generator[Any, None, Session]:
+        """Open the session."""
+        return self._open().__await__()
+
+    async def __aenter__(self) -> Session:
+        """Open the session."""
+        self._session = await self._open()
+        return self._session
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End the session; the block's exception goes through unchanged."""
+        if self._session is not None:
+            await self._session.__aexit__(exc_type, exc, traceback)
+
+    def __repr__(self) -> str:
+        """Show backend and whether it was used."""
+        return f"<PendingSession backend={self._backend} {'used' if self._used else 'not opened yet'}>"
+
+    async def _open(self) -> Session:
+        if self._used:
+            raise UsageError(
+                "This PendingSession was entered or awaited before; each stands for one session. "
+                "Call Session.create() again for another."
+            )
+        self._used = True
+        return await self._opened()
+
+
+class _LeaveTerms:
+    """How leaving a session waits, and what it does without a confirmation."""
+
+    def __init__(self, close_timeout: Seconds | None, on_unconfirmed: OnUnconfirmed | None) -> None:
+        self.timeout = (
+            bounds.CLOSE_TIMEOUT if close_timeout is None else seconds("close_timeout", close_timeout)
+        )
+        if on_unconfirmed not in (None, "raise", "log"):
+            raise InvalidOptionError(
+                f'on_unconfirmed must be "raise" or "log", not {on_unconfirmed!r}.',
+                option="on_unconfirmed",
+                value=on_unconfirmed,
+            )
+        self.on_unconfirmed: OnUnconfirmed = on_unconfirmed or "raise"
+
+
+def _raise_closed(session: Session, used: str, why: str) -> NoReturn:
+    raise SessionClosedError(f"{used} of {session!r} was used after its end ({why}).", session_id=session.id)
