@@ -1,0 +1,57 @@
+"""What the sessions need of the machine: interpreters, and a browser."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import apt
+
+if TYPE_CHECKING:
+    import nox
+
+BROWSERS = ("chromium-headless-shell", "chromium", "google-chrome", "chrome")  # On PATH, best first.
+APT_BROWSERS = ("chromium-headless-shell", "chromium")  # Debian's packages, smallest first.
+NO_BROWSER = """\
+No Chromium was found, and none could be installed.
+Install one (Debian: apt-get install chromium; macOS: brew install --cask chromium; any system:
+pip install playwright && playwright install chromium), or set FIRECRAWL_INTERACT_BROWSER to the
+path of a Chrome or Chromium."""
+
+
+def show_interpreters() -> None:
+    """Put the Pythons that pyenv has installed within reach, behind all that is on PATH already."""
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    folders = sorted(str(folder) for folder in root.glob("versions/3.*/bin"))
+    os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), *folders])
+
+
+def need_browser(session: nox.Session) -> None:
+    """Install a browser where there is none; fail the session if that does not work."""
+    if _has_browser():
+        return
+    if any(apt.install(package) for package in APT_BROWSERS) and _has_browser():
+        return
+    session.install("--quiet", "playwright")
+    # Playwright's output names the hosts it talks to.
+    session.run("playwright", "install", "--only-shell", "chromium", silent=True, success_codes=range(256))
+    if not _has_browser():
+        session.error(NO_BROWSER)
+
+
+def _has_browser() -> bool:
+    if os.environ.get("FIRECRAWL_INTERACT_BROWSER"):
+        return True  # The SDK says what is wrong with it, if anything.
+    return any(map(shutil.which, BROWSERS)) or any(_playwright_folder().glob("chromium*"))
+
+
+def _playwright_folder() -> Path:
+    named = os.environ.get("PLAYWRIGHT_BROWSERS_PATH")
+    if named:
+        return Path(named)
+    if os.name == "nt":
+        return Path.home() / "AppData/Local/ms-playwright"
+    caches = "Library/Caches" if os.uname().sysname == "Darwin" else ".cache"
+    return Path.home() / caches / "ms-playwright"
