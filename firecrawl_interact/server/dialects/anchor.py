@@ -6,27 +6,29 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import NoReturn
 
+import attrs
 from aiohttp import hdrs, web
 
 from firecrawl_interact.errors import LocalBrowserError
 from firecrawl_interact.server import links
 from firecrawl_interact.server.browsers import NoSlotError, ShuttingDownError
 from firecrawl_interact.server.dialects import anchor_body, anchor_query
+from firecrawl_interact.server.dialects.answer import instant, json_answer
 from firecrawl_interact.server.dialects.body import MalformedBodyError, json_body
-from firecrawl_interact.server.dialects.instants import iso
 from firecrawl_interact.server.keys import BROWSERS, KEYRING, RATES, SETTINGS
 from firecrawl_interact.server.rates import TooFast
 from firecrawl_interact.server.record import Browser, Status
+from firecrawl_interact.wire import anchor as wire
+from firecrawl_interact.wire._converter import MisfitError
 
 SESSIONS = "/v1/sessions"
 KEY_HEADER = "anchor-api-key"
 STOP_PATIENCE = 30.0  # Seconds the end of a session waits for the browser to be gone.
 CREDITS_PER_MINUTE = 0.01  # Ours; so that receipts have something to read.
 
-Reply = dict[str, Any]
-Handler = Callable[[web.Request, str], Awaitable[Reply]]
+Handler = Callable[[web.Request, str], Awaitable[attrs.AttrsInstance]]
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +49,8 @@ class ProblemError(Exception):
 
 def problem(status: int, text: str, *, headers: dict[str, str] | None = None) -> web.Response:
     """Word a refusal."""
-    return web.json_response({"error": {"code": status, "message": text}}, status=status, headers=headers)
+    reply = wire.ErrorReply(error=wire.ErrorDetail(code=status, message=text))
+    return json_answer(wire.DIALECT, reply, status=status, headers=headers)
 
 
 def routes() -> list[web.RouteDef]:
@@ -84,14 +87,14 @@ def _guarded(
         try:
             team = _authenticate(request, bad_key)
             _throttle(request, team, kind)
-            return web.json_response(await handler(request, team))
+            return json_answer(wire.DIALECT, await handler(request, team))
         except Exception as error:  # noqa: BLE001  # boundary: whatever went wrong, the caller is owed JSON
             return _refusal(error)
 
     return respond
 
 
-async def _start(request: web.Request, team: str) -> Reply:
+async def _start(request: web.Request, team: str) -> wire.CreateReply:
     settings = request.app[SETTINGS]
     wish = anchor_body.read_wish(await json_body(request), team=team, minute=settings.anchor_minute)
     if settings.credits is not None and settings.credits < 1:
@@ -108,12 +111,15 @@ async def _start(request: web.Request, team: str) -> Reply:
     base = links.origin(request)
     view = links.watch_url if wish.read_only else links.control_url
     # A link with a token of its own where Anchor's own holds the caller's key.
-    return _data(id=browser.id, cdp_url=links.cdp_url(base, browser), live_view_url=view(base, browser))
+    created = wire.Created(
+        id=browser.id, cdp_url=links.cdp_url(base, browser), live_view_url=view(base, browser)
+    )
+    return wire.CreateReply(data=created)
 
 
-async def _get(request: web.Request, team: str) -> Reply:
+async def _get(request: web.Request, team: str) -> wire.GetReply:
     browser = _find(request, team)
-    return _data(
+    detail = wire.SessionDetail(
         session_id=browser.id,
         team_id=team,
         duration=int(browser.duration),
@@ -124,34 +130,36 @@ async def _get(request: web.Request, team: str) -> Reply:
         tokens={},
         steps=0,
         tags=list(browser.tags),
-        created_at=iso(browser.started_at),
+        created_at=instant(browser.started_at),
     )
+    return wire.GetReply(data=detail)
 
 
-async def _list(request: web.Request, team: str) -> Reply:
+async def _list(request: web.Request, team: str) -> wire.ListReply:
     rows = anchor_query.select(request.app[BROWSERS].list(team=team), request.query, _status)
     page = anchor_query.page(rows, request.query)
     sessions = [_row(browser) for browser in page.rows]
-    return _data(sessions=sessions, total=page.total, page=page.number, total_pages=page.pages)
+    data = wire.ListPage(sessions=sessions, total=page.total, page=page.number, total_pages=page.pages)
+    return wire.ListReply(data=data)
 
 
-async def _status_of_all(request: web.Request, team: str) -> Reply:
+async def _status_of_all(request: web.Request, team: str) -> wire.StatusReply:
     # Whether ended sessions appear is not documented: here they do, so that callers must look at the status.
     query = {name: value for name, value in request.query.items() if name not in ("status", "search")}
     rows = anchor_query.select(request.app[BROWSERS].list(team=team), query, _status)
     items = [
-        {
-            "session_id": browser.id,
-            "status": _status(browser),
-            "tags": list(browser.tags),
-            "created_at": iso(browser.started_at),
-        }
+        wire.StatusRow(
+            session_id=browser.id,
+            status=_status(browser),
+            tags=list(browser.tags),
+            created_at=instant(browser.started_at),
+        )
         for browser in rows
     ]
-    return _data(count=len(items), items=items)
+    return wire.StatusReply(data=wire.StatusItems(count=len(items), items=items))
 
 
-async def _end(request: web.Request, team: str) -> Reply:
+async def _end(request: web.Request, team: str) -> wire.EndReply:
     browser = request.app[BROWSERS].get(request.match_info["session_id"])
     if browser is None or browser.wish.team != team:
         raise ProblemError(401, _BAD_KEY_OR_ID)
@@ -159,36 +167,34 @@ async def _end(request: web.Request, team: str) -> Reply:
         status = request.app[SETTINGS].anchor_second_end
         if status != 200:  # noqa: PLR2004
             raise ProblemError(status, _BAD_KEY_OR_ID if status == 401 else "Session not found.")  # noqa: PLR2004
-        return _data(status="success")
+        return wire.EndReply(data=wire.Ended(status="success"))
     await _stop(request, browser)
-    return _data(status="success")
+    return wire.EndReply(data=wire.Ended(status="success"))
 
 
-async def _end_all(request: web.Request, team: str) -> Reply:
+async def _end_all(request: web.Request, team: str) -> wire.EndReply:
     mine = request.app[BROWSERS].list(team=team, alive=True)
     await asyncio.gather(*(_stop(request, browser) for browser in mine))
-    return _data(status="success")
+    return wire.EndReply(data=wire.Ended(status="success"))
 
 
-async def _tags(request: web.Request, team: str) -> Reply:
-    return {"tags": list(_find(request, team).tags) or None}
+async def _tags(request: web.Request, team: str) -> wire.TagsReply:
+    return wire.TagsReply(tags=list(_find(request, team).tags) or None)
 
 
-async def _put_tags(request: web.Request, team: str) -> Reply:
+async def _put_tags(request: web.Request, team: str) -> wire.TagsChanged:
     browser = _find(request, team)
-    body = await json_body(request)
-    if not isinstance(body, dict) or not isinstance(body.get("tags"), list):
-        raise ProblemError(400, "Invalid request parameters.")
-    browser.tags = anchor_body.read_tags(body)
-    return {"success": True, "message": "Tags updated"}
+    asked = wire.DIALECT.structure(await json_body(request), wire.TagsRequest)
+    browser.tags = tuple(asked.tags)
+    return wire.TagsChanged(success=True, message="Tags updated")
 
 
-async def _delete_tags(request: web.Request, team: str) -> Reply:
+async def _delete_tags(request: web.Request, team: str) -> wire.TagsChanged:
     _find(request, team).tags = ()
-    return {"success": True, "message": "Tags deleted"}
+    return wire.TagsChanged(success=True, message="Tags deleted")
 
 
-async def _no_route(request: web.Request, team: str) -> Reply:
+async def _no_route(request: web.Request, team: str) -> NoReturn:
     del request, team
     raise ProblemError(404, "Not Found")
 
@@ -236,28 +242,28 @@ def _rate_headers(slow: TooFast) -> dict[str, str]:
     }
 
 
-def _row(browser: Browser) -> Reply:
-    session = browser.wish.configuration.get("session", {})
-    browser_part = browser.wish.configuration.get("browser", {})
-    return {
-        "id": browser.id,
-        "status": _status(browser),
-        "tags": list(browser.tags),
-        "headless": browser_part.get("headless", {}).get("active", False),
-        "recording": session.get("recording", {}).get("active", True),
-        "used_credits": "N/A" if browser.alive else _credits(browser),
-        "proxy_bytes": 0,
-        "proxy_type": session.get("proxy", {}).get("type"),
-        "steps": 0,
-        "duration": int(browser.duration),
-        "created_at": iso(browser.started_at),
-        "user_configuration": browser.wish.configuration,
-        "task_initiated": False,
-        "task_executions_count": 0,
-        "api_key_name": "default",
-        "browser_ip": "127.0.0.1",
-        "domains": [],
-    }
+def _row(browser: Browser) -> wire.ListRow:
+    asked = wire.DIALECT.structure(browser.wish.configuration, wire.CreateRequest)
+    session, part = asked.session or wire.SessionPart(), asked.browser or wire.BrowserPart()
+    return wire.ListRow(
+        id=browser.id,
+        status=_status(browser),
+        tags=list(browser.tags),
+        headless=part.headless is not None and part.headless.active,
+        recording=session.recording is None or session.recording.active,
+        used_credits="N/A" if browser.alive else _credits(browser),
+        proxy_bytes=0,
+        proxy_type=None if session.proxy is None else session.proxy.type,
+        steps=0,
+        duration=int(browser.duration),
+        created_at=instant(browser.started_at),
+        user_configuration=browser.wish.configuration,
+        task_initiated=False,
+        task_executions_count=0,
+        api_key_name="default",
+        browser_ip="127.0.0.1",
+        domains=[],
+    )
 
 
 def _status(browser: Browser) -> str:
@@ -268,17 +274,13 @@ def _credits(browser: Browser) -> float:
     return 0.0 if browser.alive else round(math.ceil(browser.duration / 60) * CREDITS_PER_MINUTE, 2)
 
 
-def _data(**members: Any) -> Reply:
-    return {"data": members}
-
-
 def _refusal(error: Exception) -> web.Response:
     match error:
         case ProblemError():
             return problem(error.status, str(error), headers=error.headers)
         case anchor_body.BadBodyError():
             return problem(400, str(error))
-        case MalformedBodyError():
+        case MalformedBodyError() | MisfitError():
             return problem(400, "Invalid request parameters.")
         case anchor_query.BadQueryError():
             return problem(400, "Invalid query parameters.")

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from firecrawl_interact.server.engine import LaunchSpec
 from firecrawl_interact.server.record import ProfileUse, Wish
+from firecrawl_interact.wire import anchor as wire
 
 MAX_DURATION = 20  # Minutes, when absent.
 IDLE_TIMEOUT = 5  # Minutes, when absent.
-NO_LIMIT = -1
-
-_SESSION_SWITCHES = ("recording", "scoped_access")
-_BROWSER_SWITCHES = ("headless", "adblock", "popup_blocker", "captcha_solver", "extra_stealth", "tracing")
-_LARGEST_SIDE = 10_000  # Pixels of a viewport; ours, no bound is documented.
+LARGEST_SIDE = 10_000  # Pixels of a viewport; ours, no bound is documented.
 
 
 class BadBodyError(Exception):
-    """The body does not fit; the text is the answer's."""
+    """The body asks for what cannot be; the text is the answer's."""
 
 
 def read_wish(body: Any, *, team: str, minute: float) -> Wish:
@@ -33,91 +29,43 @@ def read_wish(body: Any, *, team: str, minute: float) -> Wish:
         minute: Seconds in a minute.
 
     Raises:
-        BadBodyError: A member is of the wrong type or out of bounds.
+        MisfitError: A member is of the wrong type or out of bounds.
+        BadBodyError: Two members do not go together, or the viewport is none.
     """
-    session, browser = _object(_object_of(body), "session"), _object(_object_of(body), "browser")
-    timeout, view = _object(session, "timeout"), _object(session, "live_view")
-    for parent, names in ((session, _SESSION_SWITCHES), (browser, _BROWSER_SWITCHES)):
-        for name in names:
-            _boolean(_object(parent, name), "active", default=False)
-    proxied = _boolean(_object(session, "proxy"), "active", default=False)
-    if _boolean(_object(browser, "captcha_solver"), "active", default=False) and not proxied:
+    asked = wire.DIALECT.structure(body, wire.CreateRequest)
+    session, browser = asked.session or wire.SessionPart(), asked.browser or wire.BrowserPart()
+    timeout = session.timeout or wire.Timeout()
+    if (
+        browser.captcha_solver
+        and browser.captcha_solver.active
+        and not (session.proxy and session.proxy.active)
+    ):
         raise BadBodyError("CAPTCHA solver requires proxy to be active.")
+    profile = browser.profile
     return Wish(
         team=team,
-        ttl=_limit(timeout, "max_duration", MAX_DURATION, minute),
-        activity_ttl=_limit(timeout, "idle_timeout", IDLE_TIMEOUT, minute),
+        ttl=_limit(timeout.max_duration, MAX_DURATION, minute),
+        activity_ttl=_limit(timeout.idle_timeout, IDLE_TIMEOUT, minute),
         connections_count=True,
-        tags=read_tags(session),
-        profile=_profile(browser),
-        read_only=_boolean(view, "read_only", default=False),
-        spec=_spec(browser),
-        configuration=_object_of(body),
+        tags=tuple(session.tags or ()),
+        # Two savers race at Anchor: no lock is documented.
+        profile=None
+        if profile is None
+        else ProfileUse(name=profile.name, saves=profile.persist, alone=False),
+        read_only=session.live_view is not None and session.live_view.read_only is True,
+        spec=_spec(browser.viewport),
+        configuration=body,
     )
 
 
-def read_tags(parent: Mapping[str, Any]) -> tuple[str, ...]:
-    """
-    Read a list of tags; none is an empty one.
-
-    Raises:
-        BadBodyError: It is not a list of texts.
-    """
-    tags = parent.get("tags")
-    if tags is None:
-        return ()
-    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
-        raise _misfit()
-    return tuple(tags)
+def _limit(minutes: int | None, default: int, minute: float) -> float | None:
+    minutes = default if minutes is None else minutes
+    return None if minutes == wire.NO_LIMIT else minutes * minute
 
 
-def _misfit() -> BadBodyError:
-    return BadBodyError("Invalid request parameters.")
-
-
-def _object_of(body: Any) -> dict[str, Any]:
-    if not isinstance(body, dict):
-        raise _misfit()
-    return body
-
-
-def _object(parent: Mapping[str, Any], name: str) -> dict[str, Any]:
-    return _object_of(parent.get(name, {}))
-
-
-def _boolean(parent: Mapping[str, Any], name: str, *, default: bool) -> bool:
-    value = parent.get(name, default)
-    if not isinstance(value, bool):
-        raise _misfit()
-    return value
-
-
-def _limit(timeout: Mapping[str, Any], name: str, default: int, minute: float) -> float | None:
-    value = timeout.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int) or (value < 1 and value != NO_LIMIT):
-        raise _misfit()
-    return None if value == NO_LIMIT else value * minute
-
-
-def _profile(browser: Mapping[str, Any]) -> ProfileUse | None:
-    if "profile" not in browser:
-        return None
-    profile = _object(browser, "profile")
-    name = profile.get("name")
-    if not isinstance(name, str) or not name:
-        raise _misfit()
-    # Two savers race at Anchor; no lock is documented.
-    return ProfileUse(name=name, saves=_boolean(profile, "persist", default=False), alone=False)
-
-
-def _spec(browser: Mapping[str, Any]) -> LaunchSpec:
-    viewport = _object(browser, "viewport")
-    sides = {}
-    for name in ("width", "height"):
-        if name not in viewport:
-            continue
-        side = viewport[name]
-        if isinstance(side, bool) or not isinstance(side, int) or not 1 <= side <= _LARGEST_SIDE:
-            raise _misfit()
-        sides[name] = side
-    return LaunchSpec(**sides)
+def _spec(viewport: wire.Viewport | None) -> LaunchSpec:
+    if viewport is None:
+        return LaunchSpec()
+    if not (0 < viewport.width <= LARGEST_SIDE and 0 < viewport.height <= LARGEST_SIDE):
+        raise BadBodyError("Invalid request parameters.")
+    return LaunchSpec(width=viewport.width, height=viewport.height)

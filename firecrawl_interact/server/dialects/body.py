@@ -23,7 +23,7 @@ async def json_body(request: web.Request) -> Any:
     if not raw:
         return {}
     try:
-        body = json.loads(raw, parse_constant=_refuse_constant)
+        body = _JSON.decode(raw.decode())
     except (ValueError, RecursionError) as error:
         raise MalformedBodyError from error
     if not isinstance(body, dict | list):
@@ -33,3 +33,12 @@ async def json_body(request: web.Request) -> Any:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON.")  # Python would take NaN and Infinity.
+
+
+def _number(text: str) -> float:
+    """Read a number as JavaScript does, where 60.0 is the integer 60."""
+    number = float(text)
+    return int(number) if number.is_integer() else number
+
+
+_JSON = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_number)

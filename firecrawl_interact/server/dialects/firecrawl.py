@@ -7,33 +7,34 @@ import logging
 import math
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import NoReturn
 
+import attrs
 from aiohttp import hdrs, web
 
 from firecrawl_interact.errors import LocalBrowserError
 from firecrawl_interact.server import links
 from firecrawl_interact.server.browsers import NoSlotError, ProfileInUseError, ShuttingDownError
 from firecrawl_interact.server.dialects import zod
+from firecrawl_interact.server.dialects.answer import instant, json_answer
 from firecrawl_interact.server.dialects.body import MalformedBodyError, json_body
-from firecrawl_interact.server.dialects.instants import iso
+from firecrawl_interact.server.dialects.firecrawl_bill import bill, credits_for, milliseconds
 from firecrawl_interact.server.keys import BROWSERS, KEYRING, RATES, SETTINGS
 from firecrawl_interact.server.record import Browser, ProfileUse, Status, Wish
 from firecrawl_interact.server.settings import Generation
+from firecrawl_interact.wire import firecrawl as wire
+from firecrawl_interact.wire._converter import MisfitError
 
 PREFIXES = ("/v2/interact", "/v2/browser")  # Full aliases: its documents use the first, its SDKs the second.
 
-TTL = (30, 3600)  # Seconds, bounds; 600 when absent.
-ACTIVITY_TTL = (10, 3600)  # Seconds, bounds; 300 when absent.
-PROFILE_NAME = (1, 128)  # Characters.
 STOP_PATIENCE = 30.0  # Seconds a DELETE waits for the browser to be gone.
-RATE = 120  # Credits an hour.
-PROMPT_RATE = 420  # Credits an hour, for the whole session, once it ran a prompt.
 LEAST_CREDITS = 2  # Below this balance nothing is created at all.
 LIST_STATUSES = ("active", "destroyed", "error")
+NEWER_FIELDS = frozenset({"blockAds", "location", "zeroDataRetention"})  # Unknown to G1 and G2.
+TIMES = ("ttl", "activityTtl")
+LONGEST_PROFILE_NAME = 128  # Characters.
 
-Reply = dict[str, Any]
-Handler = Callable[[web.Request, str], Awaitable[Reply]]
+Handler = Callable[[web.Request, str], Awaitable[attrs.AttrsInstance]]
 
 _log = logging.getLogger(__name__)
 
@@ -43,12 +44,20 @@ _UPGRADE = " For more credits, you can upgrade your plan at https://firecrawl.de
 class ProblemError(Exception):
     """A refusal in Firecrawl's words."""
 
-    def __init__(self, status: int, text: str, *, headers: dict[str, str] | None = None, **more: Any) -> None:
-        """Hold the status, the text, and further members of the body."""
+    def __init__(
+        self,
+        status: int,
+        text: str,
+        *,
+        code: str | None = None,
+        details: list[zod.Complaint] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        """Hold the status, the members of the body, and further headers."""
         super().__init__(text)
         self.status = status
+        self.body = wire.ErrorReply(error=text, code=code, details=details)
         self.headers = headers
-        self.body = {"success": False, **more, "error": text}
 
 
 def problem(status: int, text: str) -> web.Response:
@@ -77,23 +86,11 @@ def guarded(handler: Handler, *, kind: str = "call") -> Callable[[web.Request], 
         try:
             team = _authenticate(request)
             _throttle(request, team, kind)
-            return web.json_response(await handler(request, team))
+            return json_answer(wire.DIALECT, await handler(request, team))
         except Exception as error:  # noqa: BLE001  # boundary: whatever went wrong, the caller is owed JSON
             return _refusal(error)
 
     return respond
-
-
-async def valid_body(request: web.Request) -> zod.Fields:
-    """Read the body's fields; `check` raises what was wrong with them."""
-    return zod.Fields(await json_body(request))
-
-
-def check(issues: list[zod.Issue]) -> None:
-    """Refuse a body that does not fit."""
-    if issues:
-        text = issues[0]["message"] if issues[0]["code"] == "custom" else "Bad Request"
-        raise ProblemError(400, text, code="BAD_REQUEST", details=issues)
 
 
 def find(request: web.Request, team: str, session_id: str) -> Browser:
@@ -135,7 +132,7 @@ async def launch(request: web.Request, wish: Wish) -> Browser:
         raise ProblemError(503, str(error), code="LOCAL_BROWSER") from error
 
 
-async def stop(request: web.Request, browser: Browser) -> Reply:
+async def stop(request: web.Request, browser: Browser) -> wire.DeleteReply:
     """End a session and word the receipt."""
     try:
         async with asyncio.timeout(STOP_PATIENCE):
@@ -144,21 +141,20 @@ async def stop(request: web.Request, browser: Browser) -> Reply:
         raise ProblemError(502, "Browser is still stopping. Retry deletion shortly.") from None
     if not gone:
         raise ProblemError(502, "Hangar did not confirm the stop request.")
-    reply: Reply = {"success": True}
     generation = request.app[SETTINGS].generation
     if generation is Generation.G1:
-        return reply
+        return wire.DeleteReply(success=True)
     first, browser.settled = not browser.settled, True
-    reply["status"] = browser.status.value if first else Status.STOPPED.value
-    if generation is Generation.G2:
-        reply["cleanupQueued"] = True
-    if first:
-        reply["sessionDurationMs"] = _milliseconds(browser.duration)
-    reply["creditsBilled"] = _bill(browser)
-    return reply
+    return wire.DeleteReply(
+        success=True,
+        status=(browser.status if first else Status.STOPPED).value,
+        cleanup_queued=True if generation is Generation.G2 else None,
+        session_duration_ms=milliseconds(browser.duration) if first else None,
+        credits_billed=bill(browser),
+    )
 
 
-async def _create(request: web.Request, team: str) -> Reply:
+async def _create(request: web.Request, team: str) -> wire.CreateReply:
     settings = request.app[SETTINGS]
     if settings.credits is not None and settings.credits < LEAST_CREDITS:
         text = (
@@ -166,58 +162,58 @@ async def _create(request: web.Request, team: str) -> Reply:
             " https://firecrawl.dev/pricing or try changing the request limit to a lower value."
         )
         raise ProblemError(402, text)
-    fields = await valid_body(request)
-    wish = _wish(fields, team, settings.generation)
-    check(fields.issues)
-    if settings.generation is Generation.G3 and fields.boolean("zeroDataRetention", default=False):
+    asked = await _create_request(request, settings.generation)
+    if asked.zero_data_retention:
         raise ProblemError(403, "Zero Data Retention is not enabled for your team.")
-    browser = await launch(request, wish)
-    reply = {"success": True, "id": browser.id, **_link_fields(request, browser)}
-    if browser.expires_at is not None:
-        reply["expiresAt"] = iso(browser.expires_at)
-    if settings.generation is Generation.G2 and fields.boolean("recordSession", default=True):
-        reply["playlistUrl"] = f"{links.origin(request)}{PREFIXES[0]}/{browser.id}/replay/0"
-    return reply
+    browser = await launch(request, _wish(asked, team))
+    expires_at = browser.expires_at
+    playlist = settings.generation is Generation.G2 and asked.record_session is not False
+    return wire.CreateReply(
+        success=True,
+        id=browser.id,
+        **_link_fields(request, browser),
+        expires_at=None if expires_at is None else instant(expires_at),
+        playlist_url=f"{links.origin(request)}{PREFIXES[0]}/{browser.id}/replay/0" if playlist else None,
+    )
 
 
-async def _list(request: web.Request, team: str) -> Reply:
+async def _list(request: web.Request, team: str) -> wire.ListReply:
     status = request.query.get("status")
     if status is not None and status not in LIST_STATUSES:
-        check([zod.invalid_choice(LIST_STATUSES)])
+        raise _bad_request([zod.invalid_choice(LIST_STATUSES)])
     rows = [_row(request, browser) for browser in request.app[BROWSERS].list(team=team)]
-    return {"success": True, "sessions": [row for row in rows if status in (None, row["status"])]}
+    return wire.ListReply(success=True, sessions=[row for row in rows if status in (None, row.status)])
 
 
-async def _status(request: web.Request, team: str) -> Reply:
+async def _status(request: web.Request, team: str) -> wire.GetReply:
     if request.app[SETTINGS].generation is Generation.G1:
-        return await _no_route(request, team)
+        raise ProblemError(404, "Not Found")
     browser = find(request, team, request.match_info["session_id"])
-    reply = {
-        "success": True,
-        "id": browser.id,
-        "status": browser.status.value,
+    return wire.GetReply(
+        success=True,
+        id=browser.id,
+        status=browser.status.value,
         **_link_fields(request, browser),
-    }
-    if not browser.alive:
-        reply |= {"sessionDurationMs": _milliseconds(browser.duration), "creditsBilled": _bill(browser)}
-    return reply
+        session_duration_ms=None if browser.alive else milliseconds(browser.duration),
+        credits_billed=None if browser.alive else bill(browser),
+    )
 
 
-async def _delete(request: web.Request, team: str) -> Reply:
+async def _delete(request: web.Request, team: str) -> wire.DeleteReply:
     return await stop(request, find(request, team, request.match_info["session_id"]))
 
 
-async def _delete_profile(request: web.Request, team: str) -> Reply:
+async def _delete_profile(request: web.Request, team: str) -> wire.DeleteReply:
     name = request.match_info["name"]
-    if not PROFILE_NAME[0] <= len(name) <= PROFILE_NAME[1]:
+    if len(name) > LONGEST_PROFILE_NAME:
         raise ProblemError(400, "Profile name must be between 1 and 128 characters.")
     if request.app[BROWSERS].saver(team, name) is not None:
         text = "A session is currently saving to this profile. Stop that session, then delete the profile."
         raise ProblemError(409, text)
-    return {"success": True}
+    return wire.DeleteReply(success=True)
 
 
-async def _no_route(request: web.Request, team: str) -> Reply:
+async def _no_route(request: web.Request, team: str) -> NoReturn:
     del request, team
     raise ProblemError(404, "Not Found")
 
@@ -255,52 +251,65 @@ def _throttle(request: web.Request, team: str, kind: str) -> None:
 
 def _check_balance(request: web.Request, wish: Wish, generation: Generation) -> None:
     balance = request.app[SETTINGS].credits
-    needed = _credits(wish.ttl or 0, RATE)
+    needed = credits_for(wish.ttl or 0)
     if balance is not None and balance < needed:
         text = f"Insufficient credits for a {wish.ttl:g}s browser session (requires ~{needed} credits)."
         raise ProblemError(402, text + (_UPGRADE if generation is Generation.G1 else ""))
 
 
-def _wish(fields: zod.Fields, team: str, generation: Generation) -> Wish:
-    fractions = generation is Generation.G1
-    ttl = fields.integer("ttl", 600, least=TTL[0], most=TTL[1], fractions=fractions)
-    least, most = ACTIVITY_TTL
-    activity_ttl = fields.integer("activityTtl", 300, least=least, most=most, fractions=fractions)
-    live_view = fields.boolean("streamWebView", default=True)
-    fields.boolean("recordSession", default=True)
-    profile = fields.group("profile")
-    use = None
-    if profile is not None:
-        name = profile.text("name", least=PROFILE_NAME[0], most=PROFILE_NAME[1])
-        use = ProfileUse(name=name, saves=profile.boolean("saveChanges", default=True), alone=True)
-    if generation is Generation.G3:
-        fields.boolean("blockAds", default=True)
-        location = fields.group("location")
-        if location is not None:
-            location.text("country", "US")
-        fields.boolean("zeroDataRetention", default=False)
-    return Wish(team=team, ttl=ttl, activity_ttl=activity_ttl, live_view=live_view, profile=use)
+async def _create_request(request: web.Request, generation: Generation) -> wire.CreateRequest:
+    body = await json_body(request)
+    if isinstance(body, dict) and generation < Generation.G3:
+        body = {name: value for name, value in body.items() if name not in NEWER_FIELDS}
+        if generation is Generation.G1:
+            # It took fractions. Nobody can tell them from the next whole second.
+            body |= {name: math.ceil(body[name]) for name in TIMES if isinstance(body.get(name), float)}
+    try:
+        asked = wire.DIALECT.structure(body, wire.CreateRequest)
+    except MisfitError as misfit:
+        raise _bad_request(zod.complaints(misfit)) from None
+    nulls = zod.nulls(body, wire.CreateRequest)
+    if nulls:
+        raise _bad_request(nulls)
+    return asked
 
 
-def _link_fields(request: web.Request, browser: Browser) -> Reply:
+def _bad_request(details: list[zod.Complaint]) -> ProblemError:
+    return ProblemError(400, "Bad Request", code="BAD_REQUEST", details=details)
+
+
+def _wish(asked: wire.CreateRequest, team: str) -> Wish:
+    profile = asked.profile
+    return Wish(
+        team=team,
+        ttl=asked.ttl,
+        activity_ttl=asked.activity_ttl,
+        live_view=asked.stream_web_view is not False,
+        profile=None
+        if profile is None
+        else ProfileUse(name=profile.name, saves=profile.save_changes, alone=True),
+    )
+
+
+def _link_fields(request: web.Request, browser: Browser) -> dict[str, str]:
     base = links.origin(request)
     live_view = browser.wish.live_view
     return {
-        "cdpUrl": links.cdp_url(base, browser),
-        "liveViewUrl": links.watch_url(base, browser) if live_view else "",
-        "interactiveLiveViewUrl": links.control_url(base, browser) if live_view else "",
+        "cdp_url": links.cdp_url(base, browser),
+        "live_view_url": links.watch_url(base, browser) if live_view else "",
+        "interactive_live_view_url": links.control_url(base, browser) if live_view else "",
     }
 
 
-def _row(request: web.Request, browser: Browser) -> Reply:
-    return {
-        "id": browser.id,
-        "status": _list_status(browser),
+def _row(request: web.Request, browser: Browser) -> wire.SessionRow:
+    return wire.SessionRow(
+        id=browser.id,
+        status=_list_status(browser),
         **_link_fields(request, browser),
-        "streamWebView": browser.wish.live_view,
-        "createdAt": iso(browser.started_at),
-        "lastActivity": iso(browser.last_activity),
-    }
+        stream_web_view=browser.wish.live_view,
+        created_at=instant(browser.started_at),
+        last_activity=instant(browser.last_activity),
+    )
 
 
 def _list_status(browser: Browser) -> str:
@@ -309,23 +318,10 @@ def _list_status(browser: Browser) -> str:
     return "error" if browser.status is Status.FAILED else "destroyed"
 
 
-def _bill(browser: Browser) -> int:
-    return _credits(browser.duration, PROMPT_RATE if browser.prompted else RATE)
-
-
-def _credits(seconds: float, rate: int) -> int:
-    """Round up to whole credits, and to one minute at least."""
-    return max(math.ceil(rate / 60), math.ceil(_milliseconds(seconds) * rate / 3_600_000))
-
-
-def _milliseconds(seconds: float) -> int:
-    return round(seconds * 1000)
-
-
 def _refusal(error: Exception) -> web.Response:
     match error:
         case ProblemError():
-            return web.json_response(error.body, status=error.status, headers=error.headers)
+            return json_answer(wire.DIALECT, error.body, status=error.status, headers=error.headers)
         case MalformedBodyError():
             return _refusal(ProblemError(400, "Bad request, malformed JSON", code="BAD_REQUEST_INVALID_JSON"))
         case web.HTTPException():

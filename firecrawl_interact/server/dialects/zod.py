@@ -1,131 +1,90 @@
-"""Validation whose complaints read as Firecrawl's: issues in the manner of zod 4."""
+"""What does not fit a wire class, in the words of zod 4: Firecrawl's server complains so."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-Issue = dict[str, Any]
+import attrs
 
-_MISSING = object()  # JavaScript's `undefined`.
+from firecrawl_interact.wire._bounds import Between, Length
+from firecrawl_interact.wire._converter import Issue, MisfitError, camel_case
+
+Complaint = dict[str, Any]
+
+_JSON_TYPES = {"bool": "boolean", "float": "number", "int": "number", "str": "string"}  # By annotation.
 
 
-class Fields:
+def complaints(misfit: MisfitError) -> list[Complaint]:
+    """Word what a misfit found."""
+    return [_complaint(issue) for issue in misfit.issues]
+
+
+def nulls(document: dict[str, Any], cls: type[attrs.AttrsInstance]) -> list[Complaint]:
     """
-    The fields of one JSON object; what does not fit becomes an issue and reads as absent.
+    Complain about nulls: the wire classes take one for "absent", zod's optional fields do not.
 
-    Attributes:
-        issues: What was found wrong, in the order of reading.
+    Args:
+        document: The JSON object.
+
+        cls: The wire class that it should fit.
     """
-
-    def __init__(self, body: Any, *, path: tuple[str, ...] = (), issues: list[Issue] | None = None) -> None:
-        """Take an object apart; anything else is an issue and has no fields."""
-        self.issues: list[Issue] = [] if issues is None else issues
-        self._path = path
-        self._fields: Mapping[str, Any] = {}
-        if isinstance(body, dict):
-            self._fields = body
-        else:
-            self._wrong_type("object", body, path)
-
-    def integer(self, name: str, default: int, *, least: int, most: int, fractions: bool = False) -> float:
-        """Read a number within bounds, whole unless *fractions*."""
-        value = self._fields.get(name, _MISSING)
-        if value is _MISSING:
-            return default
-        path = (*self._path, name)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            self._wrong_type("number", value, path)
-        elif not fractions and not float(value).is_integer():
-            issue = {"expected": "int", "format": "safeint", "code": "invalid_type", "path": list(path)}
-            self.issues.append({**issue, "message": "Invalid input: expected int, received number"})
-        elif self._within(value, least, most, path):
-            return value if fractions else int(value)
-        return default
-
-    def boolean(self, name: str, default: bool) -> bool:
-        """Read a truth value."""
-        value = self._fields.get(name, default)
-        if isinstance(value, bool):
-            return value
-        self._wrong_type("boolean", value, (*self._path, name))
-        return default
-
-    def text(self, name: str, default: str | None = None, *, least: int = 0, most: int | None = None) -> str:
-        """Read a text of bounded length; without *default* it is required."""
-        value = self._fields.get(name, _MISSING)
-        if value is _MISSING and default is not None:
-            return default
-        path = (*self._path, name)
-        if not isinstance(value, str):
-            self._wrong_type("string", value, path)
-        elif self._within(value, least, most, path):
-            return value
-        return default or ""
-
-    def choice(self, name: str, default: str, options: Sequence[str]) -> str:
-        """Read one of several words."""
-        value = self._fields.get(name, default)
-        if value not in options:
-            self.issues.append(invalid_choice(options, (*self._path, name)))
-            return default
-        return str(value)
-
-    def group(self, name: str) -> Fields | None:
-        """Read an object within the object, or None if there is none."""
-        if name not in self._fields:
-            return None
-        return Fields(self._fields[name], path=(*self._path, name), issues=self.issues)
-
-    def has(self, name: str) -> bool:
-        """Tell whether the field was sent."""
-        return name in self._fields
-
-    def _within(self, value: float | str, least: int, most: int | None, path: tuple[str, ...]) -> bool:
-        size: float
-        if isinstance(value, str):
-            origin, size, verb, unit = "string", len(value), "to have", " characters"
-        else:
-            origin, size, verb, unit = "number", value, "to be", ""
-        if size < least:
-            code, name, bound, head = "too_small", "minimum", least, "Too small"
-            sign = ">="
-        elif most is not None and size > most:
-            code, name, bound, head = "too_big", "maximum", most, "Too big"
-            sign = "<="
-        else:
-            return True
-        issue = {"origin": origin, "code": code, name: bound, "inclusive": True, "path": list(path)}
-        self.issues.append({**issue, "message": f"{head}: expected {origin} {verb} {sign}{bound}{unit}"})
-        return False
-
-    def _wrong_type(self, expected: str, value: Any, path: tuple[str, ...]) -> None:
-        message = f"Invalid input: expected {expected}, received {_type_name(value)}"
-        issue = {"expected": expected, "code": "invalid_type", "path": list(path), "message": message}
-        self.issues.append(issue)
+    return [
+        _wrong_type(kind, "null", (name,)) for name, kind in _fields(cls) if document.get(name, 0) is None
+    ]
 
 
-def invalid_choice(options: Sequence[str], path: Sequence[str] = ()) -> Issue:
+def invalid_choice(options: Sequence[str]) -> Complaint:
     """Word the complaint about a value that is none of *options*."""
     listed = "|".join(f'"{option}"' for option in options)
     message = f"Invalid option: expected one of {listed}"
-    return {"code": "invalid_value", "values": list(options), "path": list(path), "message": message}
+    return {"code": "invalid_value", "values": list(options), "path": [], "message": message}
 
 
-def custom(message: str) -> Issue:
-    """Word a complaint of a rule about the object as a whole."""
-    return {"code": "custom", "path": [], "message": message}
+def _complaint(issue: Issue) -> Complaint:
+    if issue.missing:
+        return _wrong_type("string", "undefined", issue.path)  # Texts are all that is ever required.
+    if issue.bounds is not None:
+        return _out_of_bounds(issue.bounds, issue.value, issue.path)
+    if issue.expected is None:
+        return {"code": "custom", "path": list(issue.path), "message": "Invalid input"}
+    if issue.expected != "integer":
+        return _wrong_type(issue.expected, str(issue.received), issue.path)
+    if issue.received != "number":
+        return _wrong_type("number", str(issue.received), issue.path)
+    # A number, and not whole: zod says so of the "format" of a type that it calls "int".
+    head = {"expected": "int", "format": "safeint", "code": "invalid_type", "path": list(issue.path)}
+    return {**head, "message": "Invalid input: expected int, received number"}
 
 
-def _type_name(value: Any) -> str:
-    if value is _MISSING:
-        return "undefined"
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "boolean"
-    if isinstance(value, int | float):
-        return "number"
-    if isinstance(value, str):
-        return "string"
-    return "array" if isinstance(value, list) else "object"
+def _out_of_bounds(bounds: Between | Length, value: Any, path: Sequence[str | int]) -> Complaint:
+    text, bound = isinstance(bounds, Length), bounds.maximum
+    size = len(value) if text else value
+    if size < bounds.minimum:
+        words, code, name, bound, sign = "Too small", "too_small", "minimum", bounds.minimum, ">="
+    else:
+        words, code, name, sign = "Too big", "too_big", "maximum", "<="
+    origin, rest = (
+        ("string", f"to have {sign}{bound} characters") if text else ("number", f"to be {sign}{bound}")
+    )
+    head = {"origin": origin, "code": code, name: bound, "inclusive": True, "path": list(path)}
+    return {**head, "message": f"{words}: expected {origin} {rest}"}
+
+
+def _wrong_type(expected: str, received: str, path: Sequence[str | int]) -> Complaint:
+    message = f"Invalid input: expected {expected}, received {received}"
+    return {"expected": expected, "code": "invalid_type", "path": list(path), "message": message}
+
+
+@functools.cache
+def _fields(cls: type[attrs.AttrsInstance]) -> tuple[tuple[str, str], ...]:
+    """List the fields that may be absent, as spelt on the wire, each with its JSON type."""
+
+    def optional() -> Iterator[tuple[str, str]]:
+        for field in attrs.fields(cls):
+            kind, _, rest = str(field.type).partition(" | ")
+            if rest == "None":
+                yield camel_case(field.name), _JSON_TYPES.get(kind, "object")
+
+    return tuple(optional())
