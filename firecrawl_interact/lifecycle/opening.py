@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import attrs
 
@@ -129,12 +129,9 @@ class _Opening:
         for candidate in candidates[:-1]:
             try:
                 return await self._attempt(candidate, last=False)
-            except CreateUnknownError:
+            except (CreateUnknownError, ProtocolError):
                 raise
-            except InteractError as error:
-                # Every other error of an attempt proves that nothing was made, or that it was ended.
-                if isinstance(error, ProtocolError):
-                    raise
+            except InteractError as error:  # Proves that nothing was made.
                 log.warning(
                     "The %s backend could not open a session (%s); trying the next.",
                     candidate.backend.name,
@@ -155,33 +152,40 @@ class _Opening:
         attempt = unknown.Attempt(backend=backend, plan=plan, record=record, started=time.time())
         unknown.unresolved.add(attempt)
         try:
-            return await self._resolve(attempt, deadline, last=last)
+            answer = await self._answer(attempt, deadline, last=last)
+            info = await self._read(attempt, answer)
         finally:
-            # One whose outcome stays unknown still counts: its session may be in a rival's window.
+            # One whose outcome stays unknown goes on counting: its session may be in a rival's window.
             if attempt.ended is None:
                 unknown.unresolved.discard(attempt)
+        return await self._owe(attempt, info)
 
-    async def _resolve(self, attempt, deadline, *, last):
+    async def _answer(self, attempt: unknown.Attempt, deadline: float, *, last: bool) -> Answer:
+        """Send the create; return an answer that says something was made, or raise."""
         try:
             answer = await self._post(attempt, deadline, last=last)
+        except asyncio.CancelledError as error:  # Ended by the end clock, with the POST under way.
+            attempt.ended = time.time()
+            attempt.record.hand_over()
+            raise unknown.error(attempt, TransportTimeoutError("the event loop ended first")) from error
         except InteractError as error:
             if isinstance(error, TransportError) and error.sent:
                 await self._give_up(attempt, error)
-            record.settled()
+            attempt.record.settled()
             raise
-        except asyncio.CancelledError as error:  # Ended by the end clock, with the POST under way.
-            record.hand_over()
-            raise unknown.error(attempt, TransportTimeoutError("the event loop ended first")) from error
         if not _made(answer):
-            await self._give_up(attempt, backend.error(answer))
+            await self._give_up(attempt, attempt.backend.error(answer))
+        return answer
+
+    async def _read(self, attempt: unknown.Attempt, answer: Answer) -> SessionInfo:
         try:
-            info = backend.read_created(answer, self._terms.options)
+            return attempt.backend.read_created(answer, self._terms.options)
         except ProtocolError as error:
             if error.session_id is None:
                 await self._give_up(attempt, error)
-            await self._end_misfit(attempt, error)
+            else:
+                await self._end_misfit(attempt, error.session_id, error)
             raise
-        return await self._owe(attempt, info)
 
     async def _post(self, attempt: unknown.Attempt, deadline: float, *, last: bool) -> Answer:
         """Send the create until one answer of some weight came; never again once it may have arrived."""
@@ -257,17 +261,16 @@ class _Opening:
         self._hub.owe(debt)
         return debt
 
-    async def _end_misfit(self, attempt: unknown.Attempt, error: ProtocolError) -> None:
+    async def _end_misfit(self, attempt: unknown.Attempt, session_id: str, error: ProtocolError) -> None:
         """End the session of an answer that has an id and else does not fit."""
-        assert error.session_id is not None  # noqa: S101  # for the type checker; the caller looked
-        info = _bare_info(attempt, error.session_id)
-        debt = self._debt(attempt, info)
+        debt = self._debt(attempt, _bare_info(attempt, session_id))
+        await attempt.record.opened(debt)
         payment = self._hub.pay(debt)
         await asyncio.wait((payment,))
         if not debt.settled:
             error.add_note("The session it opened could not be confirmed as ended; the debt is kept.")
 
-    async def _give_up(self, attempt: unknown.Attempt, cause: BaseException) -> None:
+    async def _give_up(self, attempt: unknown.Attempt, cause: BaseException) -> NoReturn:
         """Raise `CreateUnknownError`, after ending what can be proved to be ours."""
         attempt.ended = time.time()
         transport = self._hub.transport(attempt.backend)

@@ -69,7 +69,7 @@ unresolved: set[Attempt] = set()
 
 
 async def find_by_mark(attempt: Attempt, transport: Transport) -> list[str]:
-    """Look for the session that carries the create's mark, at `bounds.SEARCHES`; the guardian goes on after that."""
+    """Look for the session with the mark, at `bounds.SEARCHES`; the guardian goes on after that."""
     search = attempt.plan.search
     if search is None:
         return []
