@@ -91,8 +91,9 @@ class Dialect:
     is required. Writing leaves out what is None, if None is the field's default.
     """
 
-    def __init__(self, rename: Callable[[str], str] = str) -> None:
-        """Take the rule that turns an attribute's name into the provider's spelling."""
+    def __init__(self, provider: str, rename: Callable[[str], str] = str) -> None:
+        """Take the provider's name, for errors, and the rule that turns our spelling into its own."""
+        self._provider = provider
         self._rename = rename
         self._readers: dict[type, Callable[[Any, Any], Any]] = {}
         self._writers: dict[type, Callable[[Any], dict[str, Any]]] = {}
@@ -146,12 +147,12 @@ class Dialect:
         try:
             document = json.loads(body)
         except (ValueError, RecursionError):
-            raise ProtocolError("the answer is not JSON", field="", status=status) from None
+            raise ProtocolError(f"{self._provider}'s answer is not JSON", field="", status=status) from None
         try:
             return self.structure(document, cls)
         except MisfitError as misfit:
             raise ProtocolError(
-                f"the answer does not fit: {misfit}",
+                f"{self._provider}'s answer does not fit: {misfit}",
                 field=misfit.issues[0].field,
                 status=status,
                 session_id=dig_text(document, id_path),

@@ -11,7 +11,7 @@ from attrs.validators import optional
 from firecrawl_interact.wire._bounds import Between, filled
 from firecrawl_interact.wire._converter import Dialect
 
-DIALECT = Dialect()
+DIALECT = Dialect("Anchor")
 
 NO_LIMIT = -1  # Minutes, in place of a limit: none.
 MINUTES = Between(1, None, "minutes", also=NO_LIMIT)

@@ -11,7 +11,7 @@ from attrs.validators import optional
 from firecrawl_interact.wire._bounds import Between, Length, alpha2, filled
 from firecrawl_interact.wire._converter import Dialect, camel_case
 
-DIALECT = Dialect(camel_case)
+DIALECT = Dialect("Firecrawl", camel_case)
 
 TTL = Between(30, 3600, "seconds")
 ACTIVITY_TTL = Between(10, 3600, "seconds")

@@ -1,0 +1,143 @@
+"""What a provider's no means."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import attrs
+
+from firecrawl_interact.errors import (
+    AuthenticationError,
+    BackendError,
+    ConcurrencyLimitError,
+    PaymentRequiredError,
+    PermissionDeniedError,
+    ProfileBusyError,
+    RateLimitError,
+    ServerError,
+    SessionGoneError,
+    SessionNotFoundError,
+)
+from firecrawl_interact.models import Answer
+from firecrawl_interact.transport.redact import redact
+from firecrawl_interact.transport.retry import retry_after
+
+_LONGEST_TEXT = 300  # Characters of the provider's words that are kept.
+_REQUEST_IDS = (
+    "x-request-id",
+    "request-id",
+    "x-amzn-requestid",
+    "x-amz-cf-id",
+    "cf-ray",
+)  # The first present.
+
+_ERRORS: dict[int, type[BackendError]] = {
+    401: AuthenticationError,
+    402: PaymentRequiredError,
+    403: PermissionDeniedError,
+    404: SessionNotFoundError,
+    409: ProfileBusyError,
+    410: SessionGoneError,
+}
+_CONFLICT = 409
+_TOO_MANY = 429
+_SERVER_ERRORS = 500  # And all above.
+
+# The two kinds of 429 share a status. Firecrawl's own words have changed, so match what stayed.
+_TOO_MANY_SESSIONS = re.compile(
+    r"maximum number of|concurren|browser limit|too many (?:active )?(?:sessions|browsers)"
+)
+_WAIT = re.compile(r"retry after (\d{1,6}) ?s")
+# Conflicts that are not about a profile: a scrape whose context is lost, or a session without retention.
+_OTHER_CONFLICT = re.compile(r"replay context|scrape context|zdr|idempotency")
+
+
+@attrs.frozen(kw_only=True)
+class Words:
+    """
+    What a provider said.
+
+    Attributes:
+        text: For people; raw and perhaps secret. ``""`` if it said nothing.
+
+        code: Its own code, or None.
+
+        wait: Seconds it asks to wait, in the body.
+
+        own: True if the answer is the JSON of an application, and no gateway's page.
+    """
+
+    text: str
+    code: str | None = None
+    wait: float | None = None
+    own: bool = False
+
+
+def read_words(answer: Answer) -> Words:
+    """Read an error body, whichever of the shapes seen so far it has."""
+    try:
+        document = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        raw = answer.body[: 4 * _LONGEST_TEXT].decode(errors="replace")
+        return Words(text=" ".join(raw.split()))
+    if not isinstance(document, dict):
+        return Words(text=document if isinstance(document, str) else "")
+    holder = document
+    while isinstance(holder.get("error"), dict):  # Some of Anchor's routes nest it twice.
+        holder = holder["error"]
+    text = next((found for key in ("message", "error") if isinstance(found := holder.get(key), str)), "")
+    code = holder.get("code", document.get("code"))
+    wait: Any = document.get("retry_after_seconds")
+    return Words(
+        text=text + _details(document.get("details")),
+        code=str(code) if isinstance(code, str | int) else None,
+        wait=float(wait) if type(wait) in {int, float} and wait >= 0 else None,
+        own=bool(text),
+    )
+
+
+def refusal(
+    answer: Answer, *, backend: str, session_id: str | None, secrets: tuple[str | None, ...]
+) -> BackendError:
+    """Turn an answer other than 2xx into the error it means."""
+    words = read_words(answer)
+    wait = retry_after(answer.headers)
+    spoken = words.text.lower()
+    if wait is None:
+        wait = words.wait
+    if wait is None and (found := _WAIT.search(spoken)):
+        wait = float(found[1])
+    text = redact(words.text, *secrets)[:_LONGEST_TEXT]
+    return _error_class(answer.status, spoken)(
+        f"{backend} answered {answer.status}" + (f": {text}" if text else "."),
+        backend=backend,
+        status=answer.status,
+        code=words.code,
+        text=text,
+        request_id=next((answer.headers[name] for name in _REQUEST_IDS if name in answer.headers), None),
+        retry_after=wait,
+        session_id=session_id,
+    )
+
+
+def _error_class(status: int, spoken: str) -> type[BackendError]:
+    if status == _TOO_MANY:
+        return ConcurrencyLimitError if _TOO_MANY_SESSIONS.search(spoken) else RateLimitError
+    if status == _CONFLICT and _OTHER_CONFLICT.search(spoken):
+        return BackendError
+    return ServerError if status >= _SERVER_ERRORS else _ERRORS.get(status, BackendError)
+
+
+def _details(details: Any) -> str:
+    """Say which fields a validation disliked; "Bad Request" alone helps nobody."""
+    if not isinstance(details, list):
+        return ""
+    lines = []
+    for issue in details[:3]:
+        if isinstance(issue, dict) and isinstance(issue.get("message"), str):
+            path = issue.get("path")
+            where = ".".join(map(str, path)) if isinstance(path, list) else ""
+            lines.append(f"{where}: {issue['message']}" if where else issue["message"])
+    return f" ({'; '.join(lines)})" if lines else ""

@@ -1,0 +1,261 @@
+"""Firecrawl's Interact API."""
+
+from __future__ import annotations
+
+import os
+import ssl as tls
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from firecrawl_interact.backends._access import Home, make_access
+from firecrawl_interact.backends._hosted import AGAIN, GONE, ProviderBackend, check_created_id, segment
+from firecrawl_interact.backends._options import check_types, encode_body, invalid, whole
+from firecrawl_interact.backends._refusal import read_words
+from firecrawl_interact.config import Settings
+from firecrawl_interact.errors import ProtocolError, SessionNotFoundError, UnsupportedError
+from firecrawl_interact.models import (
+    Answer,
+    CloseReceipt,
+    CreatePlan,
+    EndRequest,
+    Request,
+    SessionInfo,
+    SessionOptions,
+)
+from firecrawl_interact.transport.redact import redact
+from firecrawl_interact.wire import firecrawl as wire
+from firecrawl_interact.wire._bounds import OutOfBoundsError
+
+T = TypeVar("T", bound="wire.CreateReply | wire.GetReply | wire.ListReply")
+
+HOME = Home(
+    title="Firecrawl",
+    url="https://api.firecrawl.dev",
+    key_header="Authorization",
+    key_prefix="Bearer ",
+    key_variable="FIRECRAWL_API_KEY",
+)
+
+_SESSIONS = "/v2/interact"  # The documented path; /v2/browser is its full alias.
+_OVER = frozenset({"destroyed", "error", "failed", "stopped"})  # Of the list and of the single session.
+_NO_ROUTE = frozenset({404, 405, 501})  # What servers without "get one" may answer.
+_BACKEND_FAILED = "Hangar request failed."  # Passed on from behind: at which moment it failed is not known.
+
+
+class FirecrawlWire(ProviderBackend):
+    """
+    Whatever speaks Firecrawl's wire: the service, a server of one's own, the local one, memory.
+
+    Source: docs.firecrawl.dev, "Interact", and the server's public source, read 2026.
+    """
+
+    name = "firecrawl"
+    open_timeout = 450.0  # Seconds: the server tries for 3 x 40, then waits for up to 300.
+
+    # --- the create ---------------------------------------------------------------------
+
+    def check(self, options: SessionOptions) -> None:
+        """Refuse options that this provider cannot honour."""
+        self._body(options)
+
+    def prepare(self, options: SessionOptions) -> CreatePlan:
+        """Describe the create. Firecrawl lists no mark, so there is none."""
+        request = Request("POST", self._url, self._access.body_headers, self._body(options))
+        return CreatePlan(request, mark=None, search=None, ttl=options.ttl)
+
+    def read_created(self, answer: Answer, options: SessionOptions) -> SessionInfo:
+        """Read the answer to the create."""
+        reply = self._read(answer, wire.CreateReply)
+        check_created_id(reply.id, field="id", status=answer.status)
+        expires_at = reply.expires_at
+        if expires_at is None:
+            expires_at = datetime.now(UTC) + timedelta(seconds=options.ttl)
+        return SessionInfo(
+            id=reply.id,
+            backend=self.name,
+            cdp_url=reply.cdp_url,
+            live_view_url=reply.live_view_url or None,
+            interactive_live_view_url=reply.interactive_live_view_url or None,
+            expires_at=expires_at,
+            expires_at_estimated=reply.expires_at is None,
+        )
+
+    def _own_words(self, answer: Answer) -> bool:
+        words = read_words(answer)
+        return words.own and words.text != _BACKEND_FAILED
+
+    # --- the end ------------------------------------------------------------------------
+
+    def end_request(self, session_id: str, *, born: float | None = None) -> EndRequest:
+        """Describe the end of a session."""
+        request = Request("DELETE", f"{self._url}/{segment(session_id)}", self._access.headers)
+        return EndRequest(request, GONE, AGAIN, born=born)
+
+    def read_ended(self, answer: Answer) -> CloseReceipt:
+        """Read a confirming answer; whatever the body, the session is gone."""
+        try:
+            reply = wire.DIALECT.loads(answer.body, wire.DeleteReply)
+            milliseconds = reply.session_duration_ms
+            duration = None if milliseconds is None else timedelta(milliseconds=milliseconds)
+        except (ProtocolError, OverflowError):
+            return CloseReceipt(confirmed=True)
+        return CloseReceipt(confirmed=True, duration=duration, credits_billed=reply.credits_billed)
+
+    # --- looking ------------------------------------------------------------------------
+
+    def list_request(self) -> Request:
+        """Describe the list of the team's sessions that run now."""
+        return Request("GET", f"{self._url}?status=active", self._access.headers)
+
+    def read_list(self, answer: Answer) -> list[SessionInfo]:
+        """Read the answer to `list_request`."""
+        return [
+            self._info(row, created_at=row.created_at) for row in self._read(answer, wire.ListReply).sessions
+        ]
+
+    async def get(self, session_id: str) -> SessionInfo:
+        """
+        Look one session up, in the list where the server has no other way.
+
+        Raises:
+            SessionNotFoundError: The team has no such session.
+        """
+        answer = await self._ask(Request("GET", f"{self._url}/{segment(session_id)}", self._access.headers))
+        if answer.status not in _NO_ROUTE or read_words(answer).own:
+            return self._info(self._read(answer, wire.GetReply, session_id=session_id))
+        for info in await self.list():
+            if info.id == session_id:
+                return info
+        raise SessionNotFoundError(
+            f"{self.name} lists no such session.", backend=self.name, session_id=session_id
+        )
+
+    async def list(self, *, alive: bool | None = None) -> list[SessionInfo]:
+        """List the team's sessions, newest first; *alive* keeps only those that run (or not)."""
+        request = self.list_request() if alive else Request("GET", self._url, self._access.headers)
+        found = self.read_list(await self._ask(request))
+        return found if alive is None else [info for info in found if info.alive is alive]
+
+    # --- translation --------------------------------------------------------------------
+
+    @property
+    def _url(self) -> str:
+        return self._access.origin + _SESSIONS
+
+    def _body(self, options: SessionOptions) -> bytes:
+        check_types(options)
+        if options.tags:
+            raise UnsupportedError(f"{self.name} stores no tags with a session: leave tags out.")
+        body = wire.DIALECT.unstructure(_create_request(options))
+        return encode_body(body, options.extra)
+
+    def _read(self, answer: Answer, cls: type[T], *, session_id: str | None = None) -> T:
+        if not 200 <= answer.status < 300:  # noqa: PLR2004
+            raise self.error(answer, session_id=session_id)
+        try:
+            reply = wire.DIALECT.loads(answer.body, cls, status=answer.status, id_path=("id",))
+        except ProtocolError as misfit:
+            raise self._contradiction(answer, misfit.session_id) or misfit from None
+        if not reply.success:
+            raise self._contradiction(answer, getattr(reply, "id", None)) or ProtocolError(
+                "Firecrawl's answer says success: false.", field="success", status=answer.status
+            )
+        return reply
+
+    def _contradiction(self, answer: Answer, session_id: str | None) -> ProtocolError | None:
+        """Say what the provider said, if it reports a failure with a status of success."""
+        words = read_words(answer)
+        if not words.own:
+            return None
+        text = redact(words.text, self.key, session_id)
+        return ProtocolError(
+            f"Firecrawl answered {answer.status}, but: {text}",
+            field="success",
+            status=answer.status,
+            session_id=session_id,
+        )
+
+    def _info(self, found: wire.GetReply | wire.SessionRow, **known: Any) -> SessionInfo:
+        return SessionInfo(
+            id=found.id,
+            backend=self.name,
+            cdp_url=found.cdp_url or None,
+            live_view_url=found.live_view_url or None,
+            interactive_live_view_url=found.interactive_live_view_url or None,
+            status=found.status,
+            alive=found.status.lower() not in _OVER,
+            **known,
+        )
+
+
+class FirecrawlBackend(FirecrawlWire):
+    """
+    Firecrawl, or a server of one's own that speaks its API.
+
+    Args:
+        api_key: ``FIRECRAWL_API_KEY`` if None. A server of one's own may need none.
+
+        base_url: Origin of the API; ``FIRECRAWL_API_URL`` if None, else the service's.
+
+        proxy: URL of an HTTP proxy; the environment's if None and *trust_env*.
+
+        ca_file: PEM file of certificate authorities, instead of the system's.
+
+        client_cert: PEM file with a client certificate and its key.
+
+        headers: Sent with every request.
+
+        trust_env: Whether HTTPS_PROXY, HTTP_PROXY and NO_PROXY count.
+
+        ssl: A context of one's own. Without *ca_file* no other process can reach the provider,
+            so guardian and exit sweep are off.
+
+    Raises:
+        InvalidOptionError: A value cannot be used.
+        MissingKeyError: No key, at the service's own address.
+    """
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        *,
+        proxy: str | None = None,
+        ca_file: str | os.PathLike[str] | None = None,
+        client_cert: str | os.PathLike[str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        trust_env: bool = True,
+        ssl: tls.SSLContext | None = None,
+    ) -> None:
+        settings = Settings() if api_key is not None and base_url is not None else Settings.from_env()
+        access = make_access(
+            HOME,
+            api_key=settings.firecrawl_api_key if api_key is None else api_key,
+            base_url=settings.firecrawl_api_url if base_url is None else base_url,
+            proxy=proxy,
+            ca_file=ca_file,
+            client_cert=client_cert,
+            headers=headers,
+            trust_env=trust_env,
+            ssl=ssl,
+        )
+        super().__init__(access)
+
+
+def _create_request(options: SessionOptions) -> wire.CreateRequest:
+    profile = options.profile
+    try:
+        return wire.CreateRequest(
+            ttl=whole(options.ttl),  # type: ignore[arg-type]  # the class refuses fractions
+            activity_ttl=whole(options.activity_ttl),  # type: ignore[arg-type]
+            stream_web_view=options.live_view,
+            record_session=options.record,
+            block_ads=options.block_ads,
+            location=None if options.country is None else wire.Location(country=options.country.upper()),
+            profile=None
+            if profile is None
+            else wire.Profile(name=profile.name, save_changes=profile.save_changes),
+        )
+    except OutOfBoundsError as error:
+        raise invalid(error) from None
