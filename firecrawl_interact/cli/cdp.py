@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import aiohttp
 
-from firecrawl_interact.errors import ProtocolError, TransportError
+from firecrawl_interact.errors import ProtocolError, TransportError, TransportTimeoutError
 
 PATIENCE = 30.0  # Seconds for one answer or event.
 LARGEST_MESSAGE = 64 * 1024 * 1024  # Bytes; a screenshot comes as one message.
@@ -117,8 +117,10 @@ class Page:
             await self._read()
 
     async def _read(self) -> dict[str, Any]:
-        async with asyncio.timeout(PATIENCE):
-            received = await self._socket.receive()
+        try:
+            received = await asyncio.wait_for(self._socket.receive(), PATIENCE)
+        except TimeoutError as error:
+            raise TransportTimeoutError(f"The browser was silent for {PATIENCE:g} s.") from error
         if received.type is not aiohttp.WSMsgType.TEXT:
             raise TransportError("The browser closed its CDP connection.")
         message: dict[str, Any] = json.loads(received.data)

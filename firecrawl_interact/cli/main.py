@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Protocol, cast
 
+from firecrawl_interact import __version__
 from firecrawl_interact.errors import InteractError, UsageError
 
 PROGRAM = "firecrawl-interact"
@@ -86,7 +87,8 @@ def _run(words: list[str]) -> int:
             command.configure(command_parser)
     args = parser.parse_args(words)
     if args.version:
-        return _show_version()
+        print(PROGRAM, __version__)
+        return 0
     if command is None:
         parser.print_help(sys.stderr)
         return MISUSED
@@ -95,10 +97,3 @@ def _run(words: list[str]) -> int:
     except InteractError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return MISUSED if isinstance(error, UsageError) else FAILED
-
-
-def _show_version() -> int:
-    from importlib.metadata import version  # slow, and for one option
-
-    print(PROGRAM, version("firecrawl-interact"))
-    return 0

@@ -1,0 +1,64 @@
+"""What every test gets: no keys, a state folder of its own, a loop that is listened to."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING, Any
+from unittest.mock import Mock
+
+import aiohttp
+import pytest
+from aioresponses import aioresponses
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Whoever runs the suite may have keys set; a test must neither use nor spend them.
+OURS = ("FIRECRAWL_", "ANCHORBROWSER_", "ANCHOR_")
+KEPT = ("FIRECRAWL_INTERACT_BROWSER",)  # Which browser to test with.
+
+
+class CannedResponse(aiohttp.ClientResponse):
+    """The answer that aioresponses 0.7.9 cannot build itself under aiohttp 3.14."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, stream_writer=Mock(output_size=0), **kwargs)
+
+
+class CannedAnswers(aioresponses):
+    """Answer aiohttp's requests without a network; bodies stay under 128 KiB."""
+
+    def add(self, url: Any, *args: Any, **kwargs: Any) -> None:
+        super().add(url, *args, response_class=CannedResponse, **kwargs)
+
+
+@pytest.fixture
+def canned() -> Iterator[CannedAnswers]:
+    """
+    Answers given in place of the network, for tests of one exchange.
+    """
+    with CannedAnswers() as answers:
+        yield answers
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    for name in os.environ:
+        if name.startswith(OURS) and name not in KEPT:
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+
+
+@pytest.fixture(autouse=True)
+def _loop_reports(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """
+    Fail a test in which an event loop reports an exception that nobody handled.
+    """
+    reports: list[dict[str, Any]] = []
+    monkeypatch.setattr(
+        asyncio.BaseEventLoop, "default_exception_handler", lambda _, context: reports.append(context)
+    )
+    yield
+
+    assert [] == reports
