@@ -36,7 +36,7 @@ class Ledger(Protocol):
     """
 
     def fingerprint(self, key: str | None) -> str:
-        """Return a salted fingerprint of the API key, equal for equal keys in this ledger; ``""`` for None."""
+        """Return a salted fingerprint of the API key, equal for equal keys here; ``""`` for None."""
 
     async def plan(self, entry: Entry) -> None:
         """Write down, before a create is sent, that it may come to be owed."""

@@ -35,7 +35,7 @@ class Entry:
     base_url: str
     key_print: str
     mark: str | None
-    session_id: str | None
+    session_id: str | None = attrs.field(repr=False)  # Alone it opens an Anchor browser.
     planned_at: float
     expires_at: float
     owner: str = ""
