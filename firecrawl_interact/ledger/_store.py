@@ -72,11 +72,12 @@ class Store:
             if plans:
                 marks = ", ".join("?" * len(plans[0]))
                 connection.executemany(f"INSERT OR REPLACE INTO session ({COLUMNS}) VALUES ({marks})", plans)  # noqa: S608  # constants
-            missing = []
-            for life in lives:
-                update = "UPDATE session SET session_id = ?, expires_at = ?, life_sum = ? WHERE id = ?"
-                if connection.execute(update, life).rowcount == 0:
-                    missing.append(life[-1])
+            missing: list[str] = []
+            update = "UPDATE session SET session_id = ?, expires_at = ?, life_sum = ? WHERE id = ?"
+            if connection.executemany(update, lives).rowcount < len(lives):
+                here = "SELECT 1 FROM session WHERE id = ?"
+                ids = [life[-1] for life in lives]
+                missing = [entry_id for entry_id in ids if not connection.execute(here, (entry_id,)).fetchone()]
             connection.executemany("DELETE FROM session WHERE id = ?", ((entry_id,) for entry_id in settled))
             return missing
 
