@@ -155,7 +155,7 @@ class ProviderBackend(Backend):
             if not error.sent:
                 raise
             raise self._unknown(plan, started_at) from error
-        if _fine(answer):
+        if fine(answer):
             return self.read_created(answer, options)
         if self.refused(answer):
             raise self.error(answer)
@@ -264,5 +264,6 @@ def check_created_id(session_id: str, *, field: str, status: int) -> None:
         raise ProtocolError(f"The answer does not fit: its {error}", field=field, status=status) from None
 
 
-def _fine(answer: Answer) -> bool:
+def fine(answer: Answer) -> bool:
+    """Tell whether the provider said yes."""
     return 200 <= answer.status < 300  # noqa: PLR2004

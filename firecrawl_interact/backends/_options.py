@@ -15,7 +15,9 @@ _SWITCHES = ("live_view", "record", "block_ads")
 
 def check_types(options: SessionOptions) -> None:
     """
-    Refuse values of a wrong type, the numbers apart: their bounds tell more.
+    Refuse values of a wrong type, in options that `Session.create` has not made.
+
+    The numbers apart: who knows their bounds has more to say.
 
     Raises:
         InvalidOptionError: See above.
@@ -24,17 +26,18 @@ def check_types(options: SessionOptions) -> None:
         value = getattr(options, name)
         if value is not None and type(value) is not bool:
             raise _wrong(name, "True, False or None", value)
-    profile = options.profile
+    profile: Any = options.profile
     if profile is not None and not (isinstance(profile, Profile) and type(profile.save_changes) is bool):
         raise _wrong("profile", "a Profile", profile)
-    if options.country is not None and not isinstance(options.country, str):
-        raise _wrong("country", "text", options.country)
-    if options.tags and not (
-        isinstance(options.tags, tuple) and all(isinstance(tag, str) and tag for tag in options.tags)
-    ):
-        raise _wrong("tags", "a tuple of non-empty texts", options.tags)
-    if options.extra is not None and not isinstance(options.extra, Mapping):
-        raise _wrong("extra", "a mapping", options.extra)
+    country: Any = options.country
+    if country is not None and not isinstance(country, str):
+        raise _wrong("country", "text", country)
+    tags: Any = options.tags
+    if not isinstance(tags, tuple) or not all(isinstance(tag, str) and tag for tag in tags):
+        raise _wrong("tags", "a tuple of non-empty texts", tags)
+    extra: Any = options.extra
+    if extra is not None and not isinstance(extra, Mapping):
+        raise _wrong("extra", "a mapping", extra)
 
 
 def whole(value: float) -> float:

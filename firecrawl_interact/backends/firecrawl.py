@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from firecrawl_interact.backends._access import Home, make_access
-from firecrawl_interact.backends._hosted import AGAIN, GONE, ProviderBackend, check_created_id, segment
+from firecrawl_interact.backends._hosted import AGAIN, GONE, ProviderBackend, check_created_id, fine, segment
 from firecrawl_interact.backends._options import check_types, encode_body, invalid, whole
 from firecrawl_interact.backends._refusal import read_words
 from firecrawl_interact.config import Settings
@@ -151,7 +151,7 @@ class FirecrawlWire(ProviderBackend):
         return encode_body(body, options.extra)
 
     def _read(self, answer: Answer, cls: type[T], *, session_id: str | None = None) -> T:
-        if not 200 <= answer.status < 300:  # noqa: PLR2004
+        if not fine(answer):
             raise self.error(answer, session_id=session_id)
         try:
             reply = wire.DIALECT.loads(answer.body, cls, status=answer.status, id_path=("id",))

@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 from attrs.validators import optional
 
-from firecrawl_interact.wire._bounds import Between, filled
+from firecrawl_interact.wire._bounds import Between, alpha2, filled
 from firecrawl_interact.wire._converter import Dialect
 
 DIALECT = Dialect("Anchor")
@@ -68,7 +68,7 @@ class Proxy:
 
     active: bool
     type: str | None = None
-    country_code: str | None = None
+    country_code: str | None = attrs.field(default=None, validator=optional(alpha2))
     region: str | None = None
     city: str | None = None
     server: str | None = None
