@@ -12,6 +12,17 @@ from firecrawl_interact.errors import InvalidOptionError
 _OFF = frozenset({"0", "false", "no", "off"})
 _ON = frozenset({"1", "true", "yes", "on"})
 
+# What a child process may know of our environment: nobody's keys or tokens.
+_CHILDREN_MAY_SEE = frozenset(
+    {
+        *("PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "TEMP", "TMP", "TZ", "LANG", "LANGUAGE"),
+        *("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "FONTCONFIG_FILE", "FONTCONFIG_PATH"),
+        *("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR", "XDG_STATE_HOME"),
+        *("SSL_CERT_DIR", "SSL_CERT_FILE", "COVERAGE_PROCESS_CONFIG", "COVERAGE_PROCESS_START"),
+    }
+)
+_PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy", "no_proxy"})  # In either case.
+
 
 @attrs.frozen(kw_only=True)
 class Settings:
@@ -70,6 +81,18 @@ class Settings:
             ledger=_switch(env, "FIRECRAWL_INTERACT_LEDGER"),
             serve_key=_text(env, "FIRECRAWL_INTERACT_SERVE_KEY"),
         )
+
+
+def child_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return what a child process needs of the environment: no keys, no tokens, no proxy's password."""
+    env = os.environ if environ is None else environ
+    return {name: value for name, value in env.items() if _harmless(name, value)}
+
+
+def _harmless(name: str, value: str) -> bool:
+    if name.lower() in _PROXIES:
+        return "@" not in value
+    return name in _CHILDREN_MAY_SEE or name.startswith("LC_")
 
 
 def _text(env: Mapping[str, str], name: str) -> str | None:

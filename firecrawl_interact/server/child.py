@@ -1,0 +1,137 @@
+"""A child process that leads a group of its own, and ends as one with it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+
+import attrs
+
+_FIRST_OWN = 10  # Descriptors of ours start here, clear of those a child is given.
+
+
+@attrs.define(eq=False)
+class Child:
+    """
+    A process and its group, watched from one event loop.
+
+    It is not started by asyncio, whose child watchers want the main thread or a thread per child.
+
+    Attributes:
+        pid: Of the process and of its group.
+
+        exited: Done once it has ended, with the reason in words. Its group is killed by then.
+    """
+
+    pid: int
+    exited: asyncio.Future[str] = attrs.field(factory=lambda: asyncio.get_running_loop().create_future())
+
+    @classmethod
+    def spawn(cls, argv: list[str], env: Mapping[str, str], descriptors: Mapping[int, int]) -> Child:
+        """
+        Start a program, in a session of its own, without anything of ours but what is given.
+
+        Blocks for less than a millisecond, whatever the size of this process: nothing of it is copied.
+
+        Args:
+            argv: Absolute path of the program, and its arguments.
+
+            env: Its whole environment.
+
+            descriptors: Which of our descriptors it finds under which number; made by `pipe` or
+                `keep_clear`. Standard input and output, unless given, lead to nowhere.
+
+        Raises:
+            OSError: It is no program, may not be run, or there is no room for one more.
+        """
+        nowhere = [
+            (os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0)
+            for number in (0, 1, 2)
+            if number not in descriptors
+        ]
+        given = [(os.POSIX_SPAWN_DUP2, ours, number) for number, ours in descriptors.items()]
+        pid = os.posix_spawn(
+            argv[0],
+            argv,
+            env,
+            file_actions=[*nowhere, *given],
+            setsid=True,
+            setsigmask=(),
+            # Python ignores SIGPIPE, a background job SIGINT: neither is to be inherited.
+            setsigdef=(signal.SIGPIPE, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP),
+        )
+        child = cls(pid)
+        try:
+            child._watch()
+        except OSError:
+            child.signal(signal.SIGKILL)
+            _reap(pid)
+            raise
+        return child
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the whole group; nothing happens once it has ended."""
+        if not self.exited.done():  # Until then the pid is reserved, by the zombie at the latest.
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: only zombies left.
+                os.killpg(self.pid, number)
+
+    def _watch(self) -> None:
+        loop = asyncio.get_running_loop()
+        if sys.platform == "linux":
+            pidfd = os.pidfd_open(self.pid)
+            loop.add_reader(pidfd, self._ended, loop, pidfd)
+        else:
+            threading.Thread(target=self._wait, args=(loop,), name=f"child-{self.pid}", daemon=True).start()
+
+    def _ended(self, loop: asyncio.AbstractEventLoop, pidfd: int) -> None:
+        loop.remove_reader(pidfd)
+        os.close(pidfd)
+        self.signal(signal.SIGKILL)  # What it left behind in its group.
+        self._settle(_reap(self.pid))
+
+    def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
+        reason = _reap(self.pid)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        with contextlib.suppress(RuntimeError):  # The loop has been closed; nobody waits.
+            loop.call_soon_threadsafe(self._settle, reason)
+
+    def _settle(self, reason: str) -> None:
+        if not self.exited.done():
+            self.exited.set_result(reason)
+
+
+def pipe() -> tuple[int, int]:
+    """Make a pipe, reading end first, whose descriptors can be given to a child under any low number."""
+    reading, writing = os.pipe()
+    return keep_clear(reading), keep_clear(writing)
+
+
+def keep_clear(descriptor: int) -> int:
+    """Move a descriptor out of the way of the numbers that children are given. It closes on exec."""
+    import fcntl  # Not on Windows, where this module must import.
+
+    try:
+        return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _FIRST_OWN)
+    finally:
+        os.close(descriptor)
+
+
+def _reap(pid: int) -> str:
+    """Wait for a process and say how it ended."""
+    try:
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    except ChildProcessError:
+        return "ended"  # Somebody else in this process has waited for it.
+    if status >= 0:
+        return f"exited with status {status}"
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:
+        name = f"signal {-status}"
+    return f"was ended by {name}"
