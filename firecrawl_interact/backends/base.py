@@ -14,6 +14,7 @@ from firecrawl_interact.models import (
     EndRequest,
     LineSettings,
     Request,
+    Search,
     SessionInfo,
     SessionOptions,
 )
@@ -78,6 +79,10 @@ class Backend(abc.ABC):
     @abc.abstractmethod
     def prepare(self, options: SessionOptions) -> CreatePlan:
         """Describe the create. A backend with marks makes a new random one per call."""
+
+    def search(self, mark: str) -> Search | None:  # noqa: ARG002  # for those that have marks
+        """Describe how to find the session that carries *mark*; None where the provider has no marks."""
+        return None
 
     @abc.abstractmethod
     def read_created(self, answer: Answer, options: SessionOptions) -> SessionInfo:
