@@ -76,7 +76,7 @@ class Debt:
     hub: Hub
     pid: int = attrs.field(factory=os.getpid)
     state: DebtState = DebtState.OWED
-    payment: Owned[CloseReceipt] | None = None
+    payment: Owned[None] | None = None
     receipt: CloseReceipt | None = None
     failure: CloseError | None = None
     later_tries: int = 0

@@ -88,7 +88,7 @@ class Hub:
 
         task = Owned(coro, loop=self.loop, end_grace=end_grace, on_refused=refused)
         self._owned.add(task)
-        task.add_done_callback(self._disown)
+        task.add_done_callback(self._owned.discard)
         return task
 
     def transport(self, backend: Backend) -> Transport:
@@ -98,11 +98,6 @@ class Hub:
         if transport is None:
             transport = self._transports[key] = backend.new_transport()
         return transport
-
-    def _disown(self, task: Owned[Any]) -> None:
-        self._owned.discard(task)
-        if not task.cancelled():
-            task.exception()  # Read, or the loop reports it as never retrieved where the waiter had to leave.
 
     # --- debts --------------------------------------------------------------------------
 
@@ -121,11 +116,12 @@ class Hub:
         self.debts.discard(debt)
         outstanding.discard(debt)
 
-    def pay(self, debt: Debt, *, total: float = bounds.DELETE_TOTAL) -> Owned[CloseReceipt]:
+    def pay(self, debt: Debt, *, total: float = bounds.DELETE_TOTAL) -> Owned[None]:
         """
         Start to end a session, or join the delete under way: there is one at most.
 
-        The task's result is the receipt; it fails with `CloseError`, and the debt stays owed.
+        What came of it stands in the debt. The task itself never fails: `asyncio.run` reports
+        every task that does so at its end, whoever has heard of it already.
         """
         if debt.hub is not self:  # Its own loop has ended, or the session is closed from another one.
             debt.hub.debts.discard(debt)
@@ -151,17 +147,16 @@ class Hub:
         if debt.state is DebtState.OWED:
             self.pay(debt)
 
-    async def _pay(self, debt: Debt, nap: Nap, total: float) -> CloseReceipt:
+    async def _pay(self, debt: Debt, nap: Nap, total: float) -> None:
         try:
             outcome = await pay(debt.end, debt.info.id, self.transport(debt.backend), nap, total=total)
             if not outcome.gone:
                 debt.failure = debt.unconfirmed(outcome.answer, outcome.problem)
                 self._try_later(debt)
-                raise debt.failure
+                return
             debt.receipt = _receipt(debt, outcome.answer)
             self.release(debt, DebtState.PAID)
             debt.record.settled()
-            return debt.receipt
         finally:
             if debt.state is DebtState.PAYING:  # Not confirmed, or this task was ended.
                 debt.state = DebtState.OWED

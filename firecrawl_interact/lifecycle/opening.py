@@ -99,7 +99,7 @@ async def open_session(hub: Hub, terms: OpenTerms) -> Debt:
     except BaseException:
         opening.abandon()  # Nobody will enter the block: Ctrl-C, or the coroutine was closed.
         raise
-    return task.result()
+    return opening.result()
 
 
 class _Opening:
@@ -112,6 +112,7 @@ class _Opening:
 
     def __init__(self, hub: Hub, terms: OpenTerms) -> None:
         self.debt: Debt | None = None
+        self._error: Exception | None = None
         self._hub = hub
         self._terms = terms
         self._nap = Nap()
@@ -124,7 +125,28 @@ class _Opening:
         if self.debt is not None and not self.debt.settled and not self._hub.loop.is_closed():
             self._hub.pay(self.debt)
 
-    async def run(self) -> Debt:
+    def result(self) -> Debt:
+        """Return what came of it, or raise."""
+        if self._error is not None:
+            raise self._error
+        if self.debt is None:
+            raise InteractError("The create was ended with its event loop before it was sent.")
+        return self.debt
+
+    async def run(self) -> None:
+        """
+        Open the session, and leave what came of it in `result`.
+
+        Never fails itself: `asyncio.run` reports every task that does so at its end.
+        """
+        try:
+            self.debt = await self._first_that_serves()
+        except Exception as error:  # boundary: raised again where somebody waits
+            self._error = error
+            if self._abandoned and isinstance(error, CreateUnknownError):
+                log.warning("Nobody waited any more for this create. %s", error)
+
+    async def _first_that_serves(self) -> Debt:
         candidates = self._terms.candidates
         for candidate in candidates[:-1]:
             try:
