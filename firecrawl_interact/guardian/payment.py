@@ -6,7 +6,9 @@ import copy
 import time
 
 from .answers import (
+    NOT_FOUND,
     NOT_FOUND_PAUSE,
+    OK,
     PAUSE_LONGEST,
     Verdict,
     fill,

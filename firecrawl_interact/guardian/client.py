@@ -1,0 +1,472 @@
+"""The guardian as its owner uses it: one helper process, told what is owed, replaced when it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any
+
+import attrs
+
+from firecrawl_interact.errors import TransportError, TransportTimeoutError
+from firecrawl_interact.guardian import messages
+from firecrawl_interact.guardian.helper import CannotStartError, Helper
+from firecrawl_interact.models import Answer, EndRequest, LineSettings, Request, Search
+
+STYLES_MAX = 64  # Styles kept; beyond that those that no debt uses are forgotten.
+FALSE_STARTS_MAX = 3  # Helper processes in a row that die before they are up: then there is no more.
+STEADY = 5.0  # Seconds: one that dies younger is replaced after a pause.
+PAUSE_LONGEST = 30.0  # Seconds to which that pause grows.
+
+log = logging.getLogger("firecrawl_interact")
+
+
+@attrs.define(eq=False)
+class _Style:
+    """What the sessions of one configuration share, told once under a number."""
+
+    number: int
+    told: bytes = attrs.field(repr=False)
+    users: int = 0
+
+
+@attrs.define(eq=False)
+class _Owed:
+    """One debt as the helper process was told it, to be told again to its successor."""
+
+    styles: tuple[_Style, ...]
+    told: bytes = attrs.field(repr=False)  # Empty for a relayed create: nobody else may send it.
+    until: float
+    taken: bool = False
+    done: Callable[[bool], None] | None = None
+
+
+@attrs.define(eq=False)
+class _Relay:
+    """Somebody who waits for the answer to a relayed create."""
+
+    loop: asyncio.AbstractEventLoop
+    answer: asyncio.Future[Answer]
+
+    def settle(self, answer: Answer | TransportError) -> None:
+        try:
+            self.loop.call_soon_threadsafe(self._settle, answer)
+        except RuntimeError:
+            pass  # The loop is closed: nobody waits any more.
+
+    def _settle(self, answer: Answer | TransportError) -> None:
+        if self.answer.done():
+            return
+        if isinstance(answer, Answer):
+            self.answer.set_result(answer)
+        else:
+            self.answer.set_exception(answer)
+
+
+class Guardian:
+    """
+    The helper process of this process, which ends its sessions should it die.
+
+    Started by its first use, in about a third of a millisecond; replaced when it dies, and told
+    again what is owed. Every method may be called from any thread, returns at once and never
+    raises, unless it says otherwise. A forked child begins with an empty one of its own.
+
+    Where no helper process can run, the first use says so in one WARNING, and all calls do nothing.
+    """
+
+    def __init__(self) -> None:
+        self._reset()
+        self._off = False
+        _all.add(self)
+
+    def _reset(self) -> None:
+        # Re-entrant: a session collected amid a call may make another.
+        self._lock = threading.RLock()
+        self._helper: Helper | None = None
+        self._styles: dict[Hashable, _Style] = {}
+        self._numbers = 0
+        self._owed: dict[str, _Owed] = {}
+        self._relays: dict[str, _Relay] = {}
+        self._early_deaths = 0
+        self._false_starts = 0
+
+    @property
+    def works(self) -> bool:
+        """False once it is known that no helper process can run here."""
+        return not self._off
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the helper process; None while there is none."""
+        helper = self._helper
+        return None if helper is None else helper.pid
+
+    @property
+    def owed(self) -> int:
+        """How many debts it was told and is not rid of."""
+        return len(self._owed)
+
+    def start(self) -> None:
+        """Start the helper process if there is none, to have it ready."""
+        with self._lock:
+            self._start()
+
+    def plan(
+        self,
+        debt: str,
+        *,
+        line: LineSettings,
+        search: Search | None,
+        until: float,
+        appears_by: float | None = None,
+    ) -> None:
+        """
+        Tell, before a create is sent, how its session could be found without its answer.
+
+        Args:
+            debt: Our own id of the debt.
+
+            line: How to reach the provider.
+
+            search: How to find the session by its mark; None where it cannot be found, so that
+                nothing need be told and only the helper process is started.
+
+            until: Wall-clock seconds by which the provider has ended it by itself.
+
+            appears_by: Wall-clock seconds until which the create may still take effect. The
+                search goes on at least for 10 s, and until then.
+        """
+        with self._lock:
+            self._start()
+            if search is None or self._off:
+                return
+            style = self._search_style(search, line)
+            told = messages.pack(messages.PLAN, debt, *_plan(style, search, until, appears_by))
+            self._tell(debt, _Owed((style,), told, until))
+
+    def opened(
+        self, debt: str, end: EndRequest, *, line: LineSettings, session_id: str, until: float
+    ) -> None:
+        """
+        Tell that a session is open, and how to end it.
+
+        Args:
+            debt: Our own id of the debt, the same as in `plan`.
+
+            end: What to send.
+
+            line: How to reach the provider.
+
+            session_id: What to look for in the provider's list, where an answer is doubtful.
+
+            until: Wall-clock seconds by which the provider has ended it by itself.
+        """
+        with self._lock:
+            self._start()
+            if self._off:
+                return
+            style = self._end_style(end, line)
+            told = messages.pack(
+                messages.OPENED, debt, style.number, session_id, end.request.url, end.born, until
+            )
+            self._tell(debt, _Owed((style,), told, until))
+
+    def settled(self, debt: str) -> None:
+        """Tell that nothing is owed any more: the session is gone, given up, or never came to be."""
+        with self._lock:
+            if self._drop(debt) and self._helper is not None:
+                self._helper.write(messages.pack(messages.SETTLED, debt))
+
+    def hand_over(self, debt: str, done: Callable[[bool], None] | None = None) -> bool:
+        """
+        Leave a debt to the helper process, though we live.
+
+        It ends the session, trying patiently until the debt's *until*; one that is only planned
+        it searches for; a relayed create it waits for, then ends what that makes.
+
+        Args:
+            debt: The debt, which is settled by this if all goes well.
+
+            done: Called from a thread once it is over, with True if the session is confirmed
+                gone. Not called if `settled` comes first.
+
+        Returns:
+            False if the debt is not known to the helper process, so that nobody looks after it.
+        """
+        with self._lock:
+            owed = self._owed.get(debt)
+            if owed is None:
+                return False
+            owed.taken = True
+            owed.done = done
+            if self._helper is not None:
+                self._helper.write(messages.pack(messages.TAKE, debt))
+            return True
+
+    async def relay(
+        self,
+        debt: str,
+        request: Request,
+        *,
+        line: LineSettings,
+        timeout: float,
+        end: EndRequest,
+        id_path: Sequence[str],
+        until: float,
+        search: Search | None = None,
+        appears_by: float | None = None,
+    ) -> Answer:
+        """
+        Have the helper process send a create, so that its session is known even if we die before the answer.
+
+        From its answer on the session is owed, without `opened`: tell that all the same, with
+        what is known better, or `settled`. If the call is cancelled the create goes on; then
+        `hand_over` the debt.
+
+        Args:
+            debt: Our own id of the debt.
+
+            request: The create. Sent once.
+
+            line: How to reach the provider.
+
+            timeout: Seconds for the create.
+
+            end: The end of the session, its URL holding ``{id}`` in place of the id.
+
+            id_path: Keys that lead from the JSON answer to the id.
+
+            until: Wall-clock seconds by which the provider has ended it by itself.
+
+            search: How to find the session by its mark, should the answer be lost.
+
+            appears_by: As in `plan`.
+
+        Raises:
+            TransportTimeoutError: No answer in time.
+
+            TransportError: The line failed, or the helper process did. ``sent`` is False if no
+                byte of the request left.
+        """
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Answer] = loop.create_future()
+        with self._lock:
+            self._start()
+            if self._off or self._helper is None:
+                raise TransportError("The guardian cannot run here, so it can relay nothing.", sent=False)
+            style = self._end_style(end, line)
+            plan: list[Any] | None = None
+            planned = b""
+            styles: tuple[_Style, ...] = (style,)
+            if search is not None:
+                by_mark = self._search_style(search, line)
+                plan = _plan(by_mark, search, until, appears_by)
+                planned = messages.pack(messages.PLAN, debt, *plan)
+                styles = (style, by_mark)
+            asked = messages.pack_request(request)
+            told = messages.pack(
+                messages.RELAY,
+                debt,
+                style.number,
+                end.request.url,
+                asked,
+                timeout,
+                list(id_path),
+                until,
+                plan,
+            )
+            self._drop(debt)
+            self._keep(debt, _Owed(styles, planned, until))
+            self._relays[debt] = _Relay(loop, answer)
+            self._helper.write(told)
+        return await answer
+
+    def close(self) -> None:
+        """Let the helper process go. It pays what is still owed, then ends; the next use starts another."""
+        with self._lock:
+            helper, self._helper = self._helper, None
+            for debt in list(self._owed):
+                self._drop(debt)
+            self._styles.clear()
+            if helper is not None:
+                helper.hang_up()
+
+    # --- telling ------------------------------------------------------------------------
+
+    def _tell(self, debt: str, owed: _Owed) -> None:
+        self._keep(debt, owed)
+        if self._helper is not None:
+            self._helper.write(owed.told)
+
+    def _keep(self, debt: str, owed: _Owed) -> None:
+        for style in owed.styles:
+            style.users += 1
+        self._drop(debt)
+        self._owed[debt] = owed
+        if len(self._styles) > STYLES_MAX:
+            self._forget_styles()
+
+    def _drop(self, debt: str) -> _Owed | None:
+        owed = self._owed.pop(debt, None)
+        if owed is not None:
+            for style in owed.styles:
+                style.users -= 1
+        return owed
+
+    def _end_style(self, end: EndRequest, line: LineSettings) -> _Style:
+        return self._style(_end_key(end, line), lambda: messages.end_style(end, line))
+
+    def _search_style(self, search: Search, line: LineSettings) -> _Style:
+        asked = search.request
+        key = (asked.method, *asked.headers.items(), search.rows, search.end.request.url)
+        return self._style((key, _end_key(search.end, line)), lambda: messages.search_style(search, line))
+
+    def _style(self, key: Hashable, describe: Callable[[], dict[str, Any]]) -> _Style:
+        style = self._styles.get(key)
+        if style is None:
+            self._numbers += 1
+            told = messages.pack(messages.STYLE, self._numbers, describe())
+            style = self._styles[key] = _Style(self._numbers, told)
+            if self._helper is not None:
+                self._helper.write(told)
+        return style
+
+    def _forget_styles(self) -> None:
+        for key, style in list(self._styles.items()):
+            if style.users == 0:
+                del self._styles[key]
+                if self._helper is not None:
+                    self._helper.write(messages.pack(messages.FORGET, style.number))
+
+    # --- starting and replacing ---------------------------------------------------------
+
+    def _start(self) -> None:
+        """Start the helper process if there is none, and tell it all that is owed."""
+        if self._off or self._helper is not None:
+            return
+        try:
+            self._helper = Helper(self._hear, self._lost)
+        except CannotStartError as error:
+            self._switch_off(str(error))
+            return
+        told = [style.told for style in self._styles.values()]
+        for debt, owed in self._owed.items():
+            told.append(owed.told)
+            if owed.taken:
+                told.append(messages.pack(messages.TAKE, debt))
+        if told:
+            self._helper.write(b"".join(told))
+
+    def _switch_off(self, reason: str) -> None:
+        self._off = True
+        self._owed.clear()
+        self._styles.clear()
+        log.warning(
+            "The guardian cannot be used and is left out: %s. Sessions are still closed by this "
+            "process; after its sudden death only the ledger, or their ttl, ends them.",
+            reason,
+        )
+
+    def _lost(self, helper: Helper) -> None:
+        """Replace a helper process that died. Called from its thread, which ends with this."""
+        with self._lock:
+            if self._helper is not helper:
+                return
+            self._helper = None
+            relays, self._relays = self._relays, {}
+            young = time.monotonic() - helper.started < STEADY
+            self._early_deaths = self._early_deaths + 1 if young else 0
+            self._false_starts = 0 if helper.ready else self._false_starts + 1
+            if self._false_starts >= FALSE_STARTS_MAX:
+                self._switch_off("its process ends before it is up")
+            now = time.time()
+            for debt, owed in list(self._owed.items()):
+                if not owed.told or owed.until < now:
+                    self._drop(debt)
+            pause = min(0.05 * 2.0**self._early_deaths, PAUSE_LONGEST) if self._early_deaths > 1 else 0.0
+        for relay in relays.values():
+            relay.settle(TransportError("The guardian died before it had the answer.", sent=True))
+        if pause:
+            time.sleep(pause)
+        with self._lock:
+            if self._owed:
+                self._start()
+
+    # --- hearing ------------------------------------------------------------------------
+
+    def _hear(self, message: list[Any]) -> None:
+        kind, debt, *rest = message
+        if kind == messages.OVER:
+            self._over(debt, *rest)
+            return
+        with self._lock:
+            relay = self._relays.pop(debt, None)
+        if relay is None:
+            return
+        if kind == messages.ANSWER:
+            status, headers, body = rest
+            relay.settle(Answer(status, headers, body.encode("latin-1")))
+        else:
+            text, sent, timed_out = rest
+            kind_of_error = TransportTimeoutError if timed_out else TransportError
+            relay.settle(kind_of_error(text, sent=sent))
+
+    def _over(self, debt: str, gone: bool) -> None:
+        with self._lock:
+            owed = self._drop(debt)
+        if owed is None or owed.done is None:
+            return
+        try:
+            owed.done(gone)
+        except Exception:  # boundary: a caller's callback must not end the thread that listens
+            log.exception("A callback of the guardian failed.")
+
+    def _forked(self) -> None:
+        """Forget the parent's helper process and debts, in a child of it."""
+        if self._helper is not None:
+            self._helper.disown()
+        self._reset()
+
+
+def guardian() -> Guardian:
+    """Return this process's guardian; nothing is started before its first use."""
+    return _guardian
+
+
+def _plan(style: _Style, search: Search, until: float, appears_by: float | None) -> list[Any]:
+    """Write the arguments of a plan after the debt's name."""
+    return [style.number, search.request.url, search.mark, until, appears_by or 0.0]
+
+
+def _end_key(end: EndRequest, line: LineSettings) -> Hashable:
+    """Return what two ends have in common if they differ in URL and birth at most."""
+    verify = end.verify
+    asked = None if verify is None else verify.request
+    return (
+        end.request.method,
+        *end.request.headers.items(),
+        end.gone,
+        end.again,
+        end.final,
+        end.repeat_while_field,
+        None if verify is None else (verify.status, verify.rows),
+        None if asked is None else (asked.method, asked.url, *asked.headers.items()),
+        line,
+    )
+
+
+def _after_fork_in_child() -> None:
+    for each in _all:
+        each._forked()  # noqa: SLF001  # the same module's
+
+
+_all: weakref.WeakSet[Guardian] = weakref.WeakSet()
+_guardian = Guardian()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
