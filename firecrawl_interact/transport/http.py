@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import functools
+import os
 import ssl as tls
 from contextlib import AsyncExitStack
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
-from urllib.request import getproxies_environment
-from urllib.request import proxy_bypass_environment  # type: ignore[attr-defined]  # not in typeshed
+from urllib.request import (  # type: ignore[attr-defined]  # typeshed lacks the second
+    getproxies_environment,
+    proxy_bypass_environment,
+)
 
 import aiohttp
 import attrs
+from aiohttp.http_writer import StreamWriter
 from yarl import URL
 
 from firecrawl_interact.errors import InvalidOptionError, TransportError, TransportTimeoutError
@@ -20,10 +25,16 @@ from firecrawl_interact.transport.deadline import Deadline
 from firecrawl_interact.transport.redact import redact
 
 if TYPE_CHECKING:
+    from aiohttp.abc import AbstractStreamWriter
     from aiohttp.connector import Connection
 
+# All of aiohttp's own time limits work by task.cancel(), which an owned task refuses.
 _NO_LIMITS = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
-_LONGEST_REASON = 200  # Characters of somebody else's words that we repeat.
+
+# Since 3.12 aiohttp holds the headers back until it writes the body, so as to send both at once.
+_HEADERS_WAIT = hasattr(StreamWriter, "send_headers")
+
+_LONGEST_REASON = 200  # Characters of the reason of a failure.
 
 
 @attrs.frozen(kw_only=True)
@@ -73,8 +84,8 @@ class HttpTransport:
         """
         self._settings = settings or ConnectionSettings()
         self._ssl = _ssl_context(self._settings)
-        self._proxy = None if self._settings.proxy is None else _proxy_url(self._settings.proxy)
-        self._proxies: dict[tuple[str, str | None], URL | None] = {}
+        self._proxy = _explicit_proxy(self._settings)
+        self._proxies: dict[tuple[str, str | None, int | None], URL | None] = {}
         self._kept: aiohttp.ClientSession | None = None
         self._fresh: aiohttp.ClientSession | None = None
         self._closed = False
@@ -94,35 +105,43 @@ class HttpTransport:
             TransportTimeoutError: No complete answer in time.
             TransportError: The line failed. ``sent`` is False if no byte of the request left.
         """
+        session = self._session(fresh)
+        url = URL(request.url, encoded=True)
+        proxy = self._proxy_for(url)
         progress = _Progress()
         _progress.set(progress)
         task = asyncio.current_task()
-        cancelling = task.cancelling() if task is not None else 0
+        cancelling = 0 if task is None else task.cancelling()
         try:
             with Deadline(timeout):
-                session = self._session(fresh)
-                url = URL(request.url, encoded=True)
                 response = await session.request(
                     request.method,
                     url,
                     headers=request.headers,
                     data=request.body,
                     allow_redirects=False,
-                    proxy=self._proxy_for(url),
+                    proxy=proxy,
                 )
                 body = await response.read()
         except asyncio.CancelledError as error:
             if _ends_the_task(task, cancelling):
                 raise
-            failure = _failure(request, error, progress.sent)
-        except (aiohttp.ClientError, TransportError, OSError, ValueError) as error:
-            failure = _failure(request, error, progress.sent)
+            reason = _reason(error)
+            failure = TransportError
+        except TransportTimeoutError:
+            reason = f"no complete answer within {timeout:g} s"
+            failure = TransportTimeoutError
+        # RuntimeError: an executor or a loop that is shutting down.
+        except (aiohttp.ClientError, OSError, ValueError, RuntimeError) as error:
+            reason = _reason(error)
+            failure = TransportError
         else:
             headers = {name.lower(): value for name, value in response.headers.items()}
             return Answer(response.status, headers, body)
         # Outside of the handlers, so that the failure drags along no exception of aiohttp's:
-        # those hold the request's headers.
-        raise failure
+        # those hold the request, key and all.
+        when = "was sent, but failed" if progress.sent else "was not sent"
+        raise failure(f"{request.method} to {url.host}:{url.port} {when}: {reason}.", sent=progress.sent)
 
     async def aclose(self) -> None:
         """Close every connection. A second call does nothing."""
@@ -140,10 +159,9 @@ class HttpTransport:
         if session is not None:
             return session
         if self._closed:
-            raise TransportError("The transport is closed.", sent=False)
+            raise TransportError("The transport is closed; nothing was sent.", sent=False)
         connector = aiohttp.TCPConnector(
-            # A slow request must never make a delete wait for a connection.
-            limit=0,
+            limit=0,  # A slow request must never make a delete wait for a connection.
             force_close=fresh,
             ssl=True if self._ssl is None else self._ssl,
         )
@@ -151,7 +169,6 @@ class HttpTransport:
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             request_class=_WatchedRequest,
-            # All of aiohttp's time limits work by task.cancel(), which an owned task refuses.
             timeout=_NO_LIMITS,
             # aiohttp would look the proxy up in a thread at every request, and read ~/.netrc.
             trust_env=False,
@@ -163,11 +180,9 @@ class HttpTransport:
         return session
 
     def _proxy_for(self, url: URL) -> URL | None:
-        if self._proxy is not None:
+        if self._proxy is not None or not self._settings.trust_env:
             return self._proxy
-        if not self._settings.trust_env:
-            return None
-        key = (url.scheme, url.host)
+        key = (url.scheme, url.host, url.port)
         if key not in self._proxies:
             self._proxies[key] = _proxy_from_environment(url)
         return self._proxies[key]
@@ -189,8 +204,31 @@ class _WatchedRequest(aiohttp.ClientRequest):
     """Note the moment just before the first byte is written."""
 
     async def send(self, conn: Connection) -> aiohttp.ClientResponse:
+        if not (_HEADERS_WAIT and self.body):
+            _note_sending(conn)
+        response = await super().send(conn)
+        writer: asyncio.Task[None] | None = getattr(self, "_writer", None)
+        if writer is not None:
+            # Before Python 3.12 the body is written in the loop's next turn. Whoever cancels all
+            # tasks then cancels this one before it begins, and the answer would never come.
+            writer.add_done_callback(functools.partial(_close_if_cancelled, conn))
+        return response
+
+    async def write_bytes(self, writer: AbstractStreamWriter, conn: Connection, *args: Any) -> None:
+        _note_sending(conn)
+        await super().write_bytes(writer, conn, *args)
+
+
+def _note_sending(conn: Connection) -> None:
+    """A connection that broke since it was made takes no byte any more."""
+    transport = conn.transport
+    if transport is not None and not transport.is_closing():
         _progress.get().sent = True
-        return await super().send(conn)
+
+
+def _close_if_cancelled(conn: Connection, writer: asyncio.Task[None]) -> None:
+    if writer.cancelled():
+        conn.close()
 
 
 def _ends_the_task(task: asyncio.Task[Any] | None, cancelling: int) -> bool:
@@ -200,28 +238,29 @@ def _ends_the_task(task: asyncio.Task[Any] | None, cancelling: int) -> bool:
     Whoever cancels all tasks of a loop also hits the connector's helpers, and their cancellation
     arrives here. In an ordinary task the two look alike and both end it.
     """
-    if not hasattr(task, "interrupt"):
+    if task is None or not hasattr(task, "interrupt"):
         return True
-    assert task is not None  # noqa: S101  # it has the attribute
     return bool(getattr(task, "expired", False)) or task.cancelling() > cancelling
 
 
-def _failure(request: Request, error: BaseException, sent: bool) -> TransportError:
-    """Say what went wrong, with nothing in it that must not be read."""
-    try:
-        url = URL(request.url, encoded=True)
-        where = f"{request.method} to {url.host}:{url.port}"
-    except ValueError:
-        where = request.method
-    when = "was sent and not answered" if sent else "was not sent"
-    text = f"{where} {when}: {_reason(error)}"
-    if isinstance(error, TransportTimeoutError | TimeoutError):
-        return TransportTimeoutError(text, sent=sent)
-    return TransportError(text, sent=sent)
-
-
 def _reason(error: BaseException) -> str:
-    return redact(f"{type(error).__name__}: {error}")[:_LONGEST_REASON]
+    """
+    Say what went wrong, from parts that hold no address, no header and no word of the provider.
+
+    The texts of aiohttp's exceptions quote URLs, and some hold half an answer.
+    """
+    name = type(error).__name__
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return f"{name}, the proxy answered {error.status}"
+    # What the connector keeps beside its own text, as the system said it.
+    cause = getattr(error, "os_error", None) or getattr(error, "certificate_error", None)
+    if isinstance(cause, OSError):
+        words = cause.strerror or str(cause)
+    elif isinstance(error, OSError) and error.errno:
+        words = os.strerror(error.errno)
+    else:
+        return name
+    return redact(f"{name}, {words}"[:_LONGEST_REASON])
 
 
 def _ssl_context(settings: ConnectionSettings) -> tls.SSLContext | None:
@@ -241,9 +280,11 @@ def _ssl_context(settings: ConnectionSettings) -> tls.SSLContext | None:
     return context
 
 
-def _proxy_url(text: str) -> URL:
-    url = URL(text if "://" in text else f"http://{text}")
-    if url.scheme not in {"http", "https"} or not url.host:
+def _explicit_proxy(settings: ConnectionSettings) -> URL | None:
+    if settings.proxy is None:
+        return None
+    url = _proxy_url(settings.proxy)
+    if url is None:
         raise InvalidOptionError("proxy must be an http or https URL.", option="proxy")
     return url
 
@@ -253,4 +294,16 @@ def _proxy_from_environment(url: URL) -> URL | None:
     text = proxies.get(url.scheme)
     if not text or proxy_bypass_environment(f"{url.host}:{url.port}", proxies):
         return None
-    return _proxy_url(text)
+    proxy = _proxy_url(text)
+    if proxy is None:
+        # Going around a proxy that somebody has set could be worse than not going at all.
+        raise TransportError(f"{url.scheme}_proxy is no http or https URL; nothing was sent.", sent=False)
+    return proxy
+
+
+def _proxy_url(text: str) -> URL | None:
+    try:
+        url = URL(text if "://" in text else f"http://{text}")
+    except ValueError:
+        return None
+    return url if url.scheme in {"http", "https"} and url.host else None

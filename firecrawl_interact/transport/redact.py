@@ -24,7 +24,7 @@ _PATTERNS = tuple(
         (r"://[^\s/@\"'<>\\]+@", f"://{MASK}@"),
         # Headers as sent, in JSON, or in the repr of a dict or of a pair.
         (
-            r"((?:anchor-api-key|x-api-key|authorization)(?:[\"']?\s*[:=]\s*|[\"'],\s*)b?[\"']?)"
+            r"((?:anchor-api-key|x-api-key|authorization)(?:[\"']?\s*[:=]\s*|[\"'],\s*)(?:b?[\"'])?)"
             r"(?:(?:Bearer|Basic)\s+)?" + _VALUE,
             rf"\1{MASK}",
         ),
@@ -80,14 +80,6 @@ class RedactingFilter(logging.Filter):
         return True
 
 
-def get_logger(name: str = "firecrawl_interact") -> logging.Logger:
-    """
-    Return the logger of that name, with the filter on it.
-
-    Python applies a logger's filters only to what is logged on that very logger, so each module
-    gets its own from here.
-    """
-    logger = logging.getLogger(name)
-    if not any(isinstance(each, RedactingFilter) for each in logger.filters):
-        logger.addFilter(RedactingFilter())
-    return logger
+# Here, since whoever talks to a provider imports this module: nobody can forget it. Python applies
+# a logger's filters to what is logged on that very logger only, so the package has no child loggers.
+logging.getLogger("firecrawl_interact").addFilter(RedactingFilter())
