@@ -1,0 +1,468 @@
+"""The routes that speak Firecrawl's wire, against its recorded exchanges."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import pytest
+
+from firecrawl_interact.errors import LocalBrowserError
+from firecrawl_interact.server.browsers import Browsers
+from firecrawl_interact.server.dialects import firecrawl
+from firecrawl_interact.server.engine import LaunchSpec
+from firecrawl_interact.server.fake import FakeEngine, FakeLauncher
+from firecrawl_interact.server.settings import Generation, ServerSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from tests.server.conftest import Serve, Server
+
+VECTORS = Path(__file__).parents[1] / "vectors" / "firecrawl.vectors.json"
+OURS = ("create.", "status.", "list.", "delete.", "profile_delete.")
+SAMPLE_ID = "019a1f00-7a10-7c3e-9b1d-2f6a4d5e6f01"
+FOREIGN_KEY = "fc-FOREIGN"
+VOLATILE = {"id", "cdpUrl", "liveViewUrl", "interactiveLiveViewUrl", "playlistUrl"}
+INSTANTS = {"expiresAt", "createdAt", "lastActivity"}
+
+G1 = ServerSettings(generation=Generation.G1)
+G2 = ServerSettings(generation=Generation.G2)
+SHOP = {"profile": {"name": "shop-login"}}
+
+
+@attrs.frozen(kw_only=True)
+class World:
+    """What holds before the exchange; `prepare` may return the id that stands in for the sample's."""
+
+    prepare: Callable[[Server], Awaitable[str | None]] | None = None
+    options: dict[str, Any] = attrs.field(factory=dict)
+
+
+def session(body: Any = None, *, seconds: float = 0, then: Callable[..., Any] | None = None) -> World:
+    """Have one session, made by *body* that long ago, that *then* was done to."""
+
+    async def prepare(server: Server) -> str:
+        made = await server.ask("POST", "/v2/interact", body or {"ttl": 3600, "activityTtl": 3600})
+        server.later(seconds)
+        if then is not None:
+            await then(server, made.body["id"])
+        return str(made.body["id"])
+
+    return World(prepare=prepare)
+
+
+def settled(world: World, **settings: Any) -> World:
+    """Have the same with other settings."""
+    return attrs.evolve(world, options={"settings": ServerSettings(**settings)})
+
+
+async def delete(server: Server, session_id: str) -> None:
+    await server.ask("DELETE", f"/v2/interact/{session_id}")
+
+
+async def crash(server: Server, session_id: str) -> None:
+    browser = server.browsers.get(session_id)
+    assert browser is not None
+    engine = browser.engine
+    assert isinstance(engine, FakeEngine)
+    engine.crash()
+    await asyncio.sleep(0)  # The table hears of it in the loop's next round.
+    async with asyncio.timeout(5):
+        await server.browsers.end(browser)
+
+
+async def two_sessions(server: Server) -> None:
+    for _ in range(2):
+        await server.ask("POST", "/v2/interact", {})
+
+
+async def too_many_creates(server: Server) -> None:
+    await two_sessions(server)
+    server.later(18)
+
+
+async def too_many_calls(server: Server) -> None:
+    for _ in range(10):
+        await server.ask("GET", "/v2/interact")
+    server.later(30)
+
+
+PLAIN = World()
+WORLDS = {
+    "create.minimal.g3": PLAIN,
+    "create.alias_browser.g3": PLAIN,
+    "create.full_body.g3": PLAIN,
+    "create.py_camelcase_profile_becomes_saver": PLAIN,
+    "create.js_body": PLAIN,
+    "create.unknown_field_ignored.g3": PLAIN,
+    "create.no_live_view.g3": PLAIN,
+    "create.with_playlist.g2": World(options={"settings": G2}),
+    "create.ttl_too_small": PLAIN,
+    "create.ttl_too_big": PLAIN,
+    "create.ttl_fraction.g2_g3": PLAIN,
+    "create.ttl_string": PLAIN,
+    "create.ttl_null": PLAIN,
+    "create.activity_ttl_too_small": PLAIN,
+    "create.profile_name_empty": PLAIN,
+    "create.profile_name_too_long": PLAIN,
+    "create.profile_without_name": PLAIN,
+    "create.block_ads_wrong_type.g3": PLAIN,
+    "create.malformed_json": PLAIN,
+    "create.unauthorized_no_header.keyless_off": PLAIN,
+    "create.unauthorized_token_missing": PLAIN,
+    "create.unauthorized_bad_token": PLAIN,
+    "create.team_without_credits": settled(PLAIN, credits=1),
+    "create.insufficient_for_ttl.g3": settled(PLAIN, credits=119),
+    "create.insufficient_for_ttl.g1": settled(PLAIN, credits=19, generation=Generation.G1),
+    "create.zdr_not_enabled.g3": PLAIN,
+    "create.second_saver.g3": session(SHOP),
+    "create.second_saver.g1": settled(session(SHOP), generation=Generation.G1),
+    "create.reader_beside_saver": session(SHOP),
+    "create.concurrency_limit.g3": World(options={"limit": 2}, prepare=two_sessions),
+    "create.concurrency_limit.g1": World(options={"limit": 2, "settings": G1}, prepare=two_sessions),
+    "create.rate_limit": settled(World(prepare=too_many_creates), creates_per_minute=2),
+    "status.running.g2_g3": session(),
+    "status.stopped.g2_g3": session(seconds=61, then=delete),
+    "status.not_found": PLAIN,
+    "list.active": session(),
+    "list.empty": session(),
+    "list.bad_status.g2_g3": PLAIN,
+    "list.unauthorized": PLAIN,
+    "delete.ok.g3": session(seconds=61),
+    "delete.alias_browser.g3": session(seconds=10),
+    "delete.failed_browser.g2_g3": session(seconds=5, then=crash),
+    "delete.ok.g2": settled(session(seconds=61), generation=Generation.G2),
+    "delete.ok.g1_and_docs_sample": settled(session(seconds=61), generation=Generation.G1),
+    "delete.second_call.g3": session(seconds=61, then=delete),
+    "delete.second_call.g2": settled(session(seconds=61, then=delete), generation=Generation.G2),
+    "delete.expired_unsettled.g2_g3": session({"ttl": 600, "activityTtl": 3600}, seconds=600),
+    "delete.not_found": PLAIN,
+    "delete.rate_limited": settled(World(prepare=too_many_calls), calls_per_minute=10),
+    "profile_delete.ok": PLAIN,
+    "profile_delete.busy": session(SHOP),
+    "profile_delete.bad_name": PLAIN,
+}
+LEFT_OUT = {
+    "create.no_expiry.g3": "Our browsers always have an expiry in this dialect.",
+    "create.docs_sample": "An older shape than any generation's.",
+    "create.unauthorized_no_header.keyless_on": "There is no keyless tier here.",
+    "create.payment_required.docs": "The documentation's 402; no server sends it.",
+    "create.safe_mode": "There are no organisations here.",
+    "create.zdr_with_profile.g3": "No team has zero data retention here.",
+    "create.backend_unreachable.g2_g3": "The fault engine's.",
+    "create.never_ready.g2_g3": "A create that fails answers 503 here, which no SDK sends again.",
+    "create.failed.g1": "As above.",
+    "create.not_configured.g2_g3": "The fault engine's.",
+    "create.not_configured.g1": "The fault engine's.",
+    "create.unexpected": "Its text is a placeholder.",
+    "list.all": "Two rows that cannot be told from two samples; see the test of the list.",
+    "list.postgres_timestamps": "A way of writing that we do not have.",
+    "list.docs_sample": "The official SDK fails on it.",
+    "delete.forbidden": "See the test of another team's session.",
+    "delete.still_stopping.g2_g3": "See the test of a browser that does not stop.",
+    "delete.not_confirmed.g2_g3": "See the test of a browser that fails to stop.",
+    "delete.backend_error.g2_g3": "The fault engine's.",
+    "profile_delete.backend": "The fault engine's.",
+}
+
+
+def load() -> dict[str, dict[str, Any]]:
+    cases = json.loads(VECTORS.read_text())
+    return {case["name"]: case for case in cases if case["name"].startswith(OURS)}
+
+
+def steady(value: Any, name: str = "") -> Any:
+    """Replace what differs in every exchange by what it must look like."""
+    if isinstance(value, dict):
+        return {key: steady(member, key) for key, member in value.items()}
+    if isinstance(value, list):
+        return [steady(item) for item in value]
+    if name in VOLATILE and value:
+        return f"a {type(value).__name__}"
+    if name in INSTANTS:
+        return f"{len(value)} characters, {value[-1]} last"
+    return value
+
+
+def test_every_recorded_exchange_is_replayed_or_left_out_for_a_reason():
+    """
+    No vector of the session routes is forgotten.
+    """
+
+    assert load().keys() == WORLDS.keys() | LEFT_OUT.keys()
+
+
+@pytest.mark.parametrize("name", WORLDS)
+async def test_the_server_answers_as_recorded(serve: Serve, name: str):
+    """
+    Status, body and `Retry-After` are those of the recorded exchange.
+    """
+    case, world = load()[name], WORLDS[name]
+    server = await serve(**world.options)
+    session_id = await world.prepare(server) if world.prepare else None
+    path = case["path"].replace(SAMPLE_ID, session_id or SAMPLE_ID)
+    body = case["request_body"]
+    answer = await server.ask(
+        case["method"],
+        path,
+        body.encode() if isinstance(body, str) else body,
+        Authorization=case["request_headers"].get("Authorization", ""),
+    )
+
+    assert case["status"] == answer.status
+    assert steady(case["response_body"]) == steady(answer.body)
+    if "Retry-After" in case["response_headers"]:
+        assert case["response_headers"]["Retry-After"] == answer.headers["Retry-After"]
+
+
+@pytest.mark.parametrize("prefix", firecrawl.PREFIXES)
+async def test_both_prefixes_reach_the_same_sessions(serve: Serve, prefix: str):
+    """
+    What is made under one name is read and ended under either.
+    """
+    server = await serve()
+    made = await server.ask("POST", "/v2/interact", {})
+    listed = await server.ask("GET", prefix)
+    ended = await server.ask("DELETE", f"{prefix}/{made.body['id']}")
+
+    assert [made.body["id"]] == [row["id"] for row in listed.body["sessions"]]
+    assert 200 == ended.status
+
+
+async def test_the_list_has_the_newest_first_and_ended_ones_too(serve: Serve):
+    """
+    Status words are those of the list, links are texts, and `status` filters.
+    """
+    server = await serve()
+    ids = []
+    for body in ({}, {"streamWebView": False}, {}):
+        ids.append((await server.ask("POST", "/v2/interact", body)).body["id"])
+        server.later(1)
+    await delete(server, ids[0])
+    await crash(server, ids[2])
+    rows = (await server.ask("GET", "/v2/interact")).body["sessions"]
+    failed = (await server.ask("GET", "/v2/interact?status=error")).body["sessions"]
+
+    assert [(ids[2], "error"), (ids[1], "active"), (ids[0], "destroyed")] == [
+        (row["id"], row["status"]) for row in rows
+    ]
+    assert [ids[2]] == [row["id"] for row in failed]
+    assert ["", ""] == [rows[1]["liveViewUrl"], rows[1]["interactiveLiveViewUrl"]]
+    assert [True, False, True] == [row["streamWebView"] for row in rows]
+
+
+@pytest.mark.parametrize("body", [None, b"", {}])
+async def test_defaults_are_600_and_300_seconds(serve: Serve, body: Any):
+    """
+    A body that says nothing, or none at all, asks for the defaults.
+    """
+    server = await serve()
+    made = await server.ask("POST", "/v2/interact", body)
+    browser = server.browsers.get(made.body["id"])
+
+    assert browser is not None
+    assert (600, 300) == (browser.wish.ttl, browser.wish.activity_ttl)
+    assert "2026-01-15T10:40:00.000Z" == made.body["expiresAt"]
+
+
+@pytest.mark.parametrize(
+    "body", [[], [1], b"null", b'"text"', b"{", b"\xff", b'{"ttl": NaN}', b"[" * 100_000]
+)
+async def test_what_is_no_object_is_refused(serve: Serve, body: Any):
+    """
+    Neither another JSON value nor garbage makes a session or a fault.
+    """
+    server = await serve()
+    answer = await server.ask("POST", "/v2/interact", body)
+
+    assert 400 == answer.status
+    assert answer.body["success"] is False
+    assert () == server.browsers.list()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"ttl": 1e400},
+        {"ttl": True},
+        {"ttl": 10**400},
+        {"activityTtl": 3601},
+        {"streamWebView": None},
+        {"recordSession": "yes"},
+        {"profile": None},
+        {"profile": "name"},
+        {"profile": {"name": "p", "saveChanges": 1}},
+        {"location": {"country": 1}},
+        {"location": {"country": "Germany"}},
+        {"blockAds": None},
+    ],
+)
+async def test_a_field_that_does_not_fit_is_named(serve: Serve, body: Any):
+    """
+    The complaint has zod's code, message and path.
+    """
+    server = await serve()
+    text = json.dumps(body).replace("Infinity", "1e400").encode()
+    answer = await server.ask("POST", "/v2/interact", text)
+    (issue,) = answer.body["details"]
+
+    assert (400, "BAD_REQUEST") == (answer.status, answer.body["code"])
+    assert issue["path"][0] == next(iter(body))
+    assert {"code", "message", "path"} <= issue.keys()
+
+
+@pytest.mark.parametrize("number", [b"60.0", b"6e1"])
+async def test_numbers_are_whole_as_javascript_sees_them(serve: Serve, number: bytes):
+    """
+    60.0 is the integer 60.
+    """
+    server = await serve()
+    answer = await server.ask("POST", "/v2/interact", b'{"ttl": ' + number + b"}")
+
+    assert 200 == answer.status
+
+
+async def test_older_servers_know_neither_ad_blocking_nor_places(serve: Serve):
+    """
+    Fields that came later are unknown to them, so their types do not matter; G1 took fractions.
+    """
+    server = await serve(settings=G1)
+    body = {"ttl": 60.5, "activityTtl": 10.5, "blockAds": "no", "location": 5, "zeroDataRetention": True}
+    made = await server.ask("POST", "/v2/interact", body)
+    status = await server.ask("GET", f"/v2/interact/{made.body['id']}")
+
+    assert 200 == made.status
+    assert 404 == status.status
+
+
+async def test_another_teams_session_is_forbidden(serve: Serve):
+    """
+    It can neither be seen nor ended, by any of the three ways to ask.
+    """
+    server = await serve(settings=ServerSettings(keys={FOREIGN_KEY: "strangers"}))
+    made = await server.ask("POST", "/v2/interact", {})
+    path = f"/v2/interact/{made.body['id']}"
+    key = f"Bearer {FOREIGN_KEY}"
+    got = await server.ask("GET", path, Authorization=key)
+    ended = await server.ask("DELETE", path, Authorization=key)
+    listed = await server.ask("GET", "/v2/interact", Authorization=key)
+
+    assert [403, 403] == [got.status, ended.status]
+    assert {"success": False, "error": "Forbidden."} == ended.body
+    assert [] == listed.body["sessions"]
+    assert 1 == len(server.browsers.list(alive=True))
+
+
+async def test_a_key_of_the_same_team_sees_its_sessions(serve: Serve):
+    """
+    Sessions belong to teams, not to keys.
+    """
+    server = await serve(settings=ServerSettings(keys={"fc-1": "t", "fc-2": "t"}))
+    made = await server.ask("POST", "/v2/interact", {}, Authorization="Bearer fc-1")
+    ended = await server.ask("DELETE", f"/v2/interact/{made.body['id']}", Authorization="Bearer fc-2")
+
+    assert 200 == ended.status
+
+
+async def test_a_browser_that_fails_to_stop_is_a_502_and_can_be_ended_again(serve: Serve, monkeypatch):
+    """
+    What is not confirmed is not called stopped.
+    """
+    server = await serve()
+    made = await server.ask("POST", "/v2/interact", {})
+
+    async def refuse(_: FakeEngine) -> None:
+        raise RuntimeError("It does not stop.")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(FakeEngine, "stop", refuse)
+        failed = await server.ask("DELETE", f"/v2/interact/{made.body['id']}")
+    ended = await server.ask("DELETE", f"/v2/interact/{made.body['id']}")
+
+    assert (502, "Hangar did not confirm the stop request.") == (failed.status, failed.body["error"])
+    assert "sessionDurationMs" in ended.body
+
+
+async def test_a_browser_that_takes_too_long_to_stop_is_a_502(serve: Serve, monkeypatch):
+    """
+    The DELETE gives up waiting; the stop goes on.
+    """
+    server = await serve()
+    made = await server.ask("POST", "/v2/interact", {})
+    go = asyncio.Event()
+    stop = FakeEngine.stop
+
+    async def wait(engine: FakeEngine) -> None:
+        await go.wait()
+        await stop(engine)
+
+    monkeypatch.setattr(FakeEngine, "stop", wait)
+    monkeypatch.setattr(firecrawl, "STOP_PATIENCE", 0)
+    late = await server.ask("DELETE", f"/v2/interact/{made.body['id']}")
+    go.set()
+
+    assert (502, "Browser is still stopping. Retry deletion shortly.") == (late.status, late.body["error"])
+
+
+async def test_a_browser_that_cannot_start_is_a_503_in_the_launchers_words(serve: Serve, monkeypatch):
+    """
+    The words reach the user, and no SDK sends the create again.
+    """
+
+    async def fail(_: FakeLauncher, __: LaunchSpec) -> FakeEngine:
+        raise LocalBrowserError("No browser was found; install one.")
+
+    monkeypatch.setattr(FakeLauncher, "launch", fail)
+    server = await serve()
+    answer = await server.ask("POST", "/v2/interact", {})
+
+    assert (503, "LOCAL_BROWSER") == (answer.status, answer.body["code"])
+    assert "No browser was found; install one." == answer.body["error"]
+
+
+async def test_a_fault_of_ours_is_a_500_in_the_same_words(serve: Serve, monkeypatch, caplog):
+    """
+    The caller gets JSON, the log what happened.
+    """
+
+    async def fail(_: Browsers, __: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Browsers, "create", fail)
+    server = await serve()
+    answer = await server.ask("POST", "/v2/interact", {})
+
+    assert (500, "UNKNOWN_ERROR") == (answer.status, answer.body["code"])
+    assert "ZeroDivisionError" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("DELETE", "/v2/interact"), ("DELETE", "/v2/interact/"), ("PUT", "/v2/interact/x"), ("GET", "/v2/no")],
+)
+async def test_other_paths_are_404_in_the_same_words(serve: Serve, method: str, path: str):
+    """
+    An empty id ends nothing.
+    """
+    server = await serve()
+    await server.ask("POST", "/v2/interact", {})
+    answer = await server.ask(method, path)
+
+    assert (404, False) == (answer.status, answer.body["success"])
+    assert 1 == len(server.browsers.list(alive=True))
+
+
+async def test_a_refusal_by_rate_may_keep_the_wait_out_of_the_header(serve: Serve):
+    """
+    The seconds are in the text all the same.
+    """
+    server = await serve(settings=ServerSettings(creates_per_minute=0, retry_after=False))
+    answer = await server.ask("POST", "/v2/interact", {})
+
+    assert 429 == answer.status
+    assert "Retry-After" not in answer.headers
+    assert "retry after 60s" in answer.body["error"]
