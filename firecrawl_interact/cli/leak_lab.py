@@ -1,0 +1,84 @@
+"""leak-lab: count the sessions that a client leaves behind when things go wrong."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from typing import TYPE_CHECKING
+
+import attrs
+
+from firecrawl_interact.cli.output import json_line, table
+
+if TYPE_CHECKING:
+    from firecrawl_interact.testing.leak_lab.report import Row
+
+HELP = "count the sessions that a client leaves behind when things go wrong"
+HEADERS = (
+    "group",
+    "passed",
+    "leaks",
+    "sessions left",
+    "of these tolerated",
+    "wrong endings",
+    "harmed others",
+)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument(
+        "--adapter",
+        default="sdk",
+        metavar="MODULE:FUNCTION",
+        help="what opens sessions: sdk (this package), naive (bare aiohttp), or a function of yours",
+    )
+    parser.add_argument(
+        "--dialect", choices=("firecrawl", "anchor", "both"), default="both", help="whose wire"
+    )
+    parser.add_argument("--loop", choices=("asyncio", "uvloop"), default="asyncio", help="kind of event loop")
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="NAME", help="a group or a scenario; may be repeated"
+    )
+    parser.add_argument("--fast", action="store_true", help="the short run")
+    parser.add_argument("--at-once", type=int, default=4, metavar="N", help="scenarios side by side (4)")
+    parser.add_argument("--list", action="store_true", help="name the scenarios and run none")
+    parser.add_argument("--json", action="store_true", help="print JSON lines: a verdict each, then the sums")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the lab. Exit code 1: something leaked or ended wrongly; 2: misused."""
+    from firecrawl_interact.testing.leak_lab import adapters, report, runner
+    from firecrawl_interact.testing.leak_lab.scenario import DIALECTS, Verdict
+
+    dialects = DIALECTS if args.dialect == "both" else (args.dialect,)
+    try:
+        chosen = runner.cases(dialects=dialects, loop=args.loop, only=args.only, fast=args.fast)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if args.list:
+        for case in chosen:
+            print(f"{case.scenario.group}/{case.scenario.name} [{case.dialect}, {case.loop}]")
+        return 0
+
+    def show(verdict: Verdict) -> None:
+        if args.json:
+            print(json_line(report.as_json(verdict)), flush=True)
+        elif not verdict.passed:
+            print(report.failure(verdict), file=sys.stderr, flush=True)
+
+    adapter = adapters.BUILT_IN.get(args.adapter, args.adapter)
+    verdicts = asyncio.run(runner.run(chosen, adapter=adapter, at_once=args.at_once, on_verdict=show))
+    rows = report.rows(verdicts)
+    if args.json:
+        print(json_line({"groups": [attrs.asdict(row) for row in rows]}))
+    else:
+        print(table(HEADERS, [_cells(row) for row in rows]))
+    return 0 if all(verdict.passed for verdict in verdicts) else 1
+
+
+def _cells(row: Row) -> tuple[object, ...]:
+    passed = f"{row.passed}/{row.trials}"
+    return (row.name, passed, row.leaks, row.left, row.tolerated, row.wrong, row.harmed)

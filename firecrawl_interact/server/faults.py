@@ -1,0 +1,352 @@
+"""FaultPlan: make a server slow, rude or dead on purpose, by rules that are plain data."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import enum
+import json
+import socket
+import struct
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import attrs
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from firecrawl_interact.server import lab_api
+from firecrawl_interact.server.traffic import CREATE, DELETE, DELETE_ALL, KINDS, LIST, STOP, Traffic, classify
+
+FOREIGN_HEADER = "X-Lab-Foreign"  # A request that carries it is somebody else's: no faults, other books.
+
+_HTML = "<!doctype html><html><head><title>Error</title></head><body><h1>Bad gateway</h1></body></html>"
+_NO_LINGER = struct.pack("ii", 1, 0)  # SO_LINGER on, zero seconds: close() sends RST.
+_ID_FIELDS = frozenset({"id", "session_id", "sessionId"})
+
+Proceed = Callable[[], Awaitable[web.StreamResponse]]
+
+
+class Action(enum.Enum):
+    """What a rule does to a request."""
+
+    DELAY = "delay"  # Wait `seconds`.
+    HOLD = "hold"  # Wait until somebody posts /_lab/release; never released, it hangs.
+    DROP = "drop"  # Close the connection without an answer.
+    RESET = "reset"  # The same with a TCP reset.
+    TRUNCATE = "truncate"  # Announce the whole answer, send half, close.
+    STATUS = "status"  # Answer `status`, `headers` and `body` instead.
+    HTML = "html"  # Answer `status` with a page for humans.
+    NO_ID = "no-id"  # Answer without any id.
+    LAG = "lag"  # Behave like a replica that has not heard yet: 404 for one session, an empty list.
+    OUTAGE = "outage"  # Stop listening for `seconds`, and cut every connection.
+
+
+class When(enum.Enum):
+    """Whether the request takes effect before the rule acts."""
+
+    BEFORE = "before"
+    AFTER = "after"
+
+
+@attrs.frozen(kw_only=True)
+class Rule:
+    """
+    One fault. Several rules may act on one request; the first one is the outermost.
+
+    Attributes:
+        on: Kind of request: ``create``, ``delete``, ``get``, ``list``, ``run`` and ``stop`` (scrape-bound),
+            ``execute``, ``other`` or ``any``.
+
+        do: What happens.
+
+        when: ``before``: the fault strikes first; what ends the request (drop, reset, status, html)
+            then keeps it from taking effect. ``after``: it takes effect, then the fault strikes.
+
+        nth: First request of that kind that it strikes, counted from 1.
+
+        times: How many in a row; None means for ever.
+
+        seconds: For ``delay`` and ``outage``.
+
+        status: For ``status`` and ``html``.
+
+        headers: For ``status``.
+
+        body: Text of the answer, for ``status``.
+    """
+
+    on: str = attrs.field(default="any", validator=attrs.validators.in_(KINDS | {"any"}))
+    do: Action
+    when: When = When.BEFORE
+    nth: int = attrs.field(default=1, validator=attrs.validators.ge(1))
+    times: int | None = 1
+    seconds: float = 0.0
+    status: int = 500
+    headers: Mapping[str, str] = attrs.field(factory=dict)
+    body: str = ""
+
+    def strikes(self, kind: str, count: int) -> bool:
+        """Tell whether this is one of the requests meant; *count* is its number among its kind."""
+        if self.on not in {kind, "any"} or count < self.nth:
+            return False
+        return self.times is None or count < self.nth + self.times
+
+
+class Listener(Protocol):
+    """Whoever owns the listening socket, and so can really be out of service."""
+
+    async def stop(self) -> None:
+        """Stop listening."""
+
+    async def start(self) -> None:
+        """Listen again, at the same address."""
+
+
+@attrs.define(eq=False)
+class FaultPlan:
+    """
+    Faults for one server, and the account of what it was asked.
+
+    Pass it to `build_app(faults=...)`. Never on a server that anybody relies on: its control
+    paths under ``/_lab`` need no key (they answer loopback clients only).
+
+    Attributes:
+        rules: What goes wrong.
+
+        traffic: What happened so far.
+
+        listener: Who can stop listening; without one an outage only cuts connections.
+    """
+
+    rules: Sequence[Rule] = ()
+    traffic: Traffic = attrs.field(factory=Traffic)
+    listener: Listener | None = None
+    _holds: asyncio.Event = attrs.field(factory=asyncio.Event)
+    _outage: asyncio.Task[None] | None = None
+
+    @classmethod
+    def from_json(cls, data: Any) -> Self:
+        """
+        Build a plan from JSON data: ``{"rules": [{"on": "create", "do": "drop", "when": "after"}]}``.
+
+        Raises:
+            ValueError: It does not fit; the text says where.
+        """
+        return cls(rules=read_rules(data.get("rules", ()) if isinstance(data, dict) else data))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """
+        Read a plan from a JSON file.
+
+        Raises:
+            OSError: It cannot be read.
+            ValueError: It is no JSON, or does not fit.
+        """
+        return cls.from_json(json.loads(Path(path).read_text(encoding="utf-8")))
+
+    def setup(self, app: web.Application) -> None:
+        """Let go of held requests when the server ends; aiohttp would wait a minute for them."""
+        app.on_shutdown.append(self._let_go)
+
+    def middleware(self) -> Middleware:
+        """Return the middleware; it must stand outermost, so that faults strike before anything else."""
+
+        @web.middleware
+        async def faulty(request: web.Request, handler: Handler) -> web.StreamResponse:
+            if request.path.startswith(lab_api.PREFIX):
+                return await lab_api.answer(self, request)
+            return await self._serve(request, handler)
+
+        return faulty
+
+    def replace_rules(self, data: Any) -> None:
+        """
+        Take other rules, given as JSON data. Requests are counted on, not anew.
+
+        Raises:
+            ValueError: A rule does not fit; the text says where.
+        """
+        self.rules = read_rules(data)
+
+    async def hold(self) -> None:
+        """Wait for the next `release`."""
+        await self._holds.wait()
+
+    def release(self) -> None:
+        """Let every held request go on; later ones are held anew."""
+        self._holds.set()
+        self._holds = asyncio.Event()
+        self.traffic.happened("released")
+
+    async def begin_outage(self, seconds: float) -> None:
+        """Be out of service for a while. Returns at once; a second call while it lasts does nothing."""
+        if self._outage is None or self._outage.done():
+            if self.listener is not None:
+                await self.listener.stop()
+            self._outage = asyncio.create_task(self._end_outage(seconds))
+            self.traffic.happened("outage.begun")
+
+    async def _end_outage(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        if self.listener is not None:
+            await self.listener.start()
+        self.traffic.happened("outage.ended")
+
+    async def _let_go(self, _app: web.Application) -> None:
+        self.release()
+        if self._outage is not None:
+            self._outage.cancel()
+            await asyncio.wait((self._outage,))
+
+    async def _serve(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        kind, session_id = classify(request.method, request.path)
+        # Read now: a close with unread bytes would be a reset, and "received" would be a lie.
+        await request.read()
+        foreign = FOREIGN_HEADER in request.headers
+        if self._outage is not None and not self._outage.done() and not foreign:
+            return _cut(request, reset=True)
+
+        async def serve() -> web.StreamResponse:
+            response = await _answer_of(handler, request)
+            if response.status < web.HTTPMultipleChoices.status_code:
+                subject = _id_in(response) if kind == CREATE else session_id
+                self.traffic.took_effect(kind, subject, foreign=foreign)
+            return response
+
+        if foreign:
+            return await serve()
+        if kind in {DELETE, DELETE_ALL, STOP}:
+            self.traffic.deletes[session_id or "all"] += 1
+        self.traffic.happened(f"{kind}.received", session_id)
+        count = self.traffic.counts[f"{kind}.received"]
+        proceed: Proceed = serve
+        for rule in reversed([rule for rule in self.rules if rule.strikes(kind, count)]):
+            proceed = _struck(self, rule, kind, request, proceed)
+        response = await proceed()
+        with contextlib.suppress(ConnectionError):  # The client may have left, or we have hung up.
+            await response.prepare(request)
+            await response.write_eof()  # Here, so that "answered" means that the bytes are out.
+        self.traffic.happened(f"{kind}.answered", session_id)
+        return response
+
+
+def read_rules(data: Iterable[Any]) -> list[Rule]:
+    """
+    Build rules from JSON data.
+
+    Raises:
+        ValueError: A rule does not fit; the text says where.
+    """
+    import cattrs  # slow to import, and for test servers only
+    from cattrs.gen import make_dict_structure_fn  # slow to import, and for test servers only
+
+    converter = cattrs.Converter()
+    converter.register_structure_hook(
+        Rule, make_dict_structure_fn(Rule, converter, _cattrs_forbid_extra_keys=True)
+    )
+    try:
+        return converter.structure(list(data), list[Rule])
+    except cattrs.BaseValidationError as error:
+        raise ValueError("; ".join(cattrs.transform_error(error, path="rules"))) from error
+
+
+def _struck(plan: FaultPlan, rule: Rule, kind: str, request: web.Request, proceed: Proceed) -> Proceed:
+    """Wrap *proceed* in one rule."""
+
+    async def strike() -> web.StreamResponse:
+        if rule.do in {Action.TRUNCATE, Action.NO_ID} or (rule.do is Action.LAG and kind == LIST):
+            return await _spoil(rule, request, await proceed())
+        response = await proceed() if rule.when is When.AFTER else None
+        match rule.do:
+            case Action.DELAY:
+                await asyncio.sleep(rule.seconds)
+            case Action.HOLD:
+                await plan.hold()
+            case Action.OUTAGE:
+                await plan.begin_outage(rule.seconds)
+                return response or _cut(request, reset=True)
+            case Action.DROP | Action.RESET:
+                return _cut(request, reset=rule.do is Action.RESET)
+            case _:
+                return _instead(rule, request)
+        return response or await proceed()
+
+    return strike
+
+
+async def _answer_of(handler: Handler, request: web.Request) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except web.HTTPException as answer:  # aiohttp's own way to answer, raised by the router for one
+        return web.Response(
+            status=answer.status, body=answer.body, headers={"Content-Type": answer.content_type}
+        )
+
+
+def _cut(request: web.Request, *, reset: bool) -> web.Response:
+    """End the connection without an answer; what is returned reaches nobody."""
+    transport = request.transport
+    if transport is not None:
+        if reset:
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+            transport.abort()
+        else:
+            transport.close()
+    return web.Response()
+
+
+def _instead(rule: Rule, request: web.Request) -> web.Response:
+    """Answer something else."""
+    if rule.do is Action.HTML:
+        return web.Response(status=rule.status, text=_HTML, content_type="text/html")
+    if rule.do is Action.LAG:
+        if request.path.startswith("/v1/"):
+            return web.json_response({"error": {"code": 404, "message": "Session not found"}}, status=404)
+        return web.json_response({"success": False, "error": "Browser session not found."}, status=404)
+    headers = {"Content-Type": "application/json", **rule.headers}
+    return web.Response(status=rule.status, body=rule.body.encode(), headers=headers)
+
+
+async def _spoil(rule: Rule, request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
+    """Damage a true answer."""
+    body = response.body if isinstance(response, web.Response) else None
+    if not isinstance(body, bytes):
+        return _cut(request, reset=False)
+    if rule.do is Action.TRUNCATE:
+        half = web.StreamResponse(status=response.status, headers={"Content-Type": response.content_type})
+        half.content_length = len(body)
+        await half.prepare(request)
+        await half.write(body[: len(body) // 2])
+        _cut(request, reset=False)
+        return half
+    document = json.loads(body)
+    spoilt = _without_ids(document) if rule.do is Action.NO_ID else _without_rows(document)
+    return web.json_response(spoilt, status=response.status)
+
+
+def _id_in(response: web.StreamResponse) -> str | None:
+    if not isinstance(response, web.Response) or not isinstance(response.body, bytes):
+        return None
+    try:
+        document = json.loads(response.body)
+    except ValueError:
+        return None
+    if isinstance(document, dict):
+        document = document.get("data", document)
+    made = document.get("id") if isinstance(document, dict) else None
+    return made if isinstance(made, str) else None
+
+
+def _without_ids(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_ids(inner) for name, inner in value.items() if name not in _ID_FIELDS}
+    return value
+
+
+def _without_rows(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_rows(inner) for name, inner in value.items()}
+    return [] if isinstance(value, list) else value

@@ -1,0 +1,74 @@
+"""
+Adapters: how the lab opens a session with one client or another.
+
+To run the lab on a wrapper of your own, write a module with one function and name it with
+``--adapter module:function``:
+
+```python
+from contextlib import asynccontextmanager
+
+import my_wrapper
+
+
+@asynccontextmanager
+async def open(url, key, dialect, **options):
+    async with my_wrapper.Client(base_url=url, api_key=key) as client:
+        async with client.session(ttl=120) as session:
+            yield session
+```
+
+*dialect* is ``"firecrawl"`` or ``"anchor"``, *options* may be ignored (they ask for short time
+limits where a scenario would take long otherwise).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from firecrawl_interact import PendingSession
+
+TTL = 120  # Seconds.
+LAYERS = "LEAK_LAB_SDK_OPTIONS"  # Environment variable: names of layers to switch off, for comparison.
+
+BUILT_IN = {name: f"{__name__}:{name}" for name in ("sdk", "naive")}  # Short names for `--adapter`.
+
+
+def sdk(url: str, key: str, dialect: str, **options: Any) -> PendingSession:
+    """Open a session with this package, every layer on."""
+    from firecrawl_interact import AnchorBackend, FirecrawlBackend, Session
+
+    backend = {"firecrawl": FirecrawlBackend, "anchor": AnchorBackend}[dialect]
+    off = {name: False for name in os.environ.get(LAYERS, "").split(",") if name}
+    return Session.create(ttl=TTL, backend=backend(api_key=key, base_url=url), **{**off, **options})
+
+
+sdk.exact_errors = True  # type: ignore[attr-defined]  # Scenarios name our classes of errors.
+
+
+@asynccontextmanager
+async def naive(url: str, key: str, dialect: str, **_options: Any) -> AsyncIterator[str]:
+    """Open a session with bare aiohttp and try/finally, as most programs do."""
+    import aiohttp
+
+    body: dict[str, Any]
+    if dialect == "anchor":
+        path, headers, body = (
+            "/v1/sessions",
+            {"anchor-api-key": key},
+            {"session": {"timeout": {"max_duration": 2}}},
+        )
+    else:
+        path, headers, body = "/v2/interact", {"Authorization": f"Bearer {key}"}, {"ttl": TTL}
+    async with aiohttp.ClientSession(url, headers=headers, raise_for_status=True) as client:
+        async with client.post(path, json=body) as answer:
+            document = await answer.json()
+        session_id = document.get("data", document)["id"]
+        try:
+            yield session_id
+        finally:
+            async with client.delete(f"{path}/{session_id}"):
+                pass

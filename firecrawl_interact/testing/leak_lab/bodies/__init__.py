@@ -1,0 +1,1 @@
+"""The programs that the scenarios run, each in a process of its own."""
