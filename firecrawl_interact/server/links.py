@@ -66,19 +66,19 @@ async def _cdp(request: web.Request) -> web.StreamResponse:
 
 
 async def _page(request: web.Request) -> web.StreamResponse:
+    _let_in(request, "watch", "control")
     from firecrawl_interact.server import live_view  # Fakes need none.
 
-    _let_in(request, "watch", "control")
     return web.Response(text=live_view.page(), content_type="text/html", headers=_PRIVATE)
 
 
 async def _frame(request: web.Request) -> web.StreamResponse:
-    from firecrawl_interact.server import live_view  # Fakes need none.
-
     browser = _let_in(request, "watch", "control")
     endpoint = browser.engine.endpoint
     if endpoint is None:
         return web.Response(status=503, text="There is no real browser behind this session.")
+    from firecrawl_interact.server import live_view  # Fakes need none.
+
     with browser.connected():
         picture = await live_view.frame(endpoint)
     return web.Response(body=picture, content_type="image/jpeg", headers=_PRIVATE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -48,10 +49,11 @@ class Server:
     http: aiohttp.ClientSession
 
     async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Answer:
-        """Send one request with both providers' keys; a body that is bytes goes as it is."""
+        """Send one request with both providers' keys; a body of bytes goes as it is."""
         shown = {"Authorization": f"Bearer {KEY}", "anchor-api-key": KEY}
         shown |= {name.replace("_", "-"): value for name, value in headers.items()}
-        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        raw = body is None or isinstance(body, bytes | io.BytesIO)
+        data = body if raw else json.dumps(body).encode()
         kept = {name: value for name, value in shown.items() if value}
         async with self.http.request(method, self.base + path, data=data, headers=kept) as answer:
             text = await answer.text()

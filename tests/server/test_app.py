@@ -1,0 +1,355 @@
+"""Who gets in, what the links open, how the application ends."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+from typing import TYPE_CHECKING
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from firecrawl_interact.server import links
+from firecrawl_interact.server.app import build_app
+from firecrawl_interact.server.fake import FakeBrowsers
+from firecrawl_interact.server.record import EndReason, Wish
+from firecrawl_interact.server.settings import ServerSettings
+
+if TYPE_CHECKING:
+    from aiohttp.typedefs import Handler, Middleware
+
+    from firecrawl_interact.server.record import Browser
+    from tests.server.conftest import Serve, Server
+
+KEY = "fc-TEST"
+CREATES = [("/v2/interact", {}), ("/v1/sessions", {})]
+
+
+async def browser_of(server: Server) -> Browser:
+    """Start one that belongs to the team of the server's key."""
+    made = await server.ask("POST", "/v2/interact", {})
+    browser = server.browsers.get(made.body["id"])
+    assert browser is not None
+    return browser
+
+
+async def ws_status(server: Server, path: str, **headers: str) -> int:
+    """Try to open a WebSocket, and tell how it was refused."""
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+        await server.http.ws_connect(server.base + path, headers=headers)
+    return refused.value.status
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost",
+        "LocalHost:1",
+        "127.0.0.1",
+        "127.0.0.1:80",
+        "[::1]",
+        "[::1]:8080",
+        "box.example:1",
+        "BOX.example",
+    ],
+)
+async def test_the_servers_own_names_get_in(serve: Serve, host: str):
+    """
+    Loopback's names and those of the settings, with any port.
+    """
+    server = await serve(settings=ServerSettings(hosts=("Box.example",)))
+    answer = await server.ask("GET", "/v2/interact", Host=host)
+
+    assert 200 == answer.status
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "10.1.2.3", "["]
+)
+@pytest.mark.parametrize("path", ["/v2/interact", "/v1/sessions", "/live/x", "/cdp/x", "/"])
+async def test_any_other_name_is_refused(serve: Serve, host: str, path: str):
+    """
+    A page whose name was rebound to loopback sends its own name as the Host.
+    """
+    server = await serve()
+    answer = await server.ask("GET", path, Host=host)
+
+    assert 403 == answer.status
+
+
+@pytest.mark.parametrize(("path", "body"), CREATES)
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost:1"])
+async def test_a_foreign_page_cannot_create(serve: Serve, path: str, body: dict[str, str], origin: str):
+    """
+    Whatever key it may know.
+    """
+    server = await serve()
+    answer = await server.ask("POST", path, body, Origin=origin)
+
+    assert 403 == answer.status
+    assert () == server.browsers.list()
+
+
+@pytest.mark.parametrize("method", ["DELETE", "PUT", "PATCH"])
+async def test_a_foreign_page_cannot_change_anything(serve: Serve, method: str):
+    """
+    Not only POSTs change things.
+    """
+    server = await serve()
+    answer = await server.ask(method, "/v1/sessions/all", Origin="https://evil.example")
+
+    assert 403 == answer.status
+
+
+async def test_the_servers_own_pages_may(serve: Serve):
+    """
+    The origin of a page that this server sent is this server's address.
+    """
+    server = await serve()
+    answer = await server.ask("POST", "/v2/interact", {}, Origin=server.base)
+
+    assert 200 == answer.status
+
+
+async def test_a_foreign_page_cannot_open_a_websocket(serve: Serve):
+    """
+    Not even with the right token: browsers send the origin with every handshake.
+    """
+    server = await serve()
+    browser = await browser_of(server)
+    path = f"/cdp/{browser.id}?token={browser.cdp_token}"
+
+    assert 403 == await ws_status(server, path, Origin="https://evil.example")
+    assert 503 == await ws_status(server, path)  # A fake has nothing behind it, but the door was open.
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+async def test_the_api_refuses_what_other_sites_fetch(serve: Serve, site: str):
+    """
+    Reading included; other ports of this host are other sites.
+    """
+    server = await serve()
+    refused = await server.ask("GET", "/v2/interact", Sec_Fetch_Site=site)
+    served = await server.ask("GET", "/v2/interact", Sec_Fetch_Site="same-origin")
+
+    assert [403, 200] == [refused.status, served.status]
+
+
+@pytest.mark.parametrize(
+    ("path", "member"),
+    [("/v2/interact", "success"), ("/v1/sessions", "error")],
+)
+async def test_refusals_at_the_door_are_in_the_dialects_words(serve: Serve, path: str, member: str):
+    """
+    SDKs need JSON, and the member that they look for.
+    """
+    server = await serve()
+    answer = await server.ask("POST", path, {}, Host="evil.example")
+
+    assert member in answer.body
+
+
+@pytest.mark.parametrize("shown", ["fc-TES", "fc-TEST2", "", "fc-TEST\udcff", "ключ"])
+async def test_only_the_key_opens_either_dialect(serve: Serve, shown: str):
+    """
+    One key serves both headers; near misses and bytes that are no text do not.
+    """
+    server = await serve()
+    raw = shown.encode(errors="surrogateescape").decode("latin-1")
+    firecrawl = await server.ask("GET", "/v2/interact", Authorization=f"Bearer {raw}")
+    anchor = await server.ask("GET", "/v1/sessions", anchor_api_key=raw)
+    both = [await server.ask("GET", "/v2/interact"), await server.ask("GET", "/v1/sessions")]
+
+    assert [401, 401] == [firecrawl.status, anchor.status]
+    assert [200, 200] == [answer.status for answer in both]
+
+
+async def test_without_a_key_every_caller_is_a_team(serve: Serve):
+    """
+    No key is asked for; who shows another one sees other sessions.
+    """
+    server = await serve(key=None)
+    await server.ask("POST", "/v2/interact", {}, Authorization="")
+    await server.ask("POST", "/v2/interact", {}, Authorization="Bearer a")
+    bare = await server.ask("GET", "/v2/interact", Authorization="")
+    named = await server.ask("GET", "/v2/interact", Authorization="Bearer a")
+    other = await server.ask("GET", "/v1/sessions", anchor_api_key="b")
+
+    assert [1, 1] == [len(answer.body["sessions"]) for answer in (bare, named)]
+    assert 0 == other.body["data"]["total"]
+
+
+async def test_both_dialects_see_one_table(serve: Serve):
+    """
+    What is made in one can be read and ended in the other.
+    """
+    server = await serve()
+    browser = await browser_of(server)
+    seen = await server.ask("GET", f"/v1/sessions/{browser.id}")
+    ended = await server.ask("DELETE", f"/v1/sessions/{browser.id}")
+    listed = await server.ask("GET", "/v2/interact?status=destroyed")
+
+    assert [200, 200] == [seen.status, ended.status]
+    assert [browser.id] == [row["id"] for row in listed.body["sessions"]]
+
+
+async def test_each_token_opens_its_own_link_only(serve: Serve):
+    """
+    The watch token neither drives nor controls, and no token opens another browser.
+    """
+    server = await serve()
+    browser, other = await browser_of(server), await browser_of(server)
+    tokens = {
+        "cdp": browser.cdp_token,
+        "watch": browser.watch_token,
+        "control": browser.control_token,
+        "other": other.cdp_token,
+        "none": "",
+    }
+
+    drives = {name: await ws_status(server, f"/cdp/{browser.id}?token={tokens[name]}") for name in tokens}
+    assert {"cdp": 503, "watch": 403, "control": 403, "other": 403, "none": 403} == drives
+
+
+async def test_an_unknown_id_and_a_wrong_token_look_alike(serve: Serve):
+    """
+    Nobody can find out which ids exist.
+    """
+    server = await serve()
+    browser = await browser_of(server)
+    answers = [await server.ask("GET", f"/live/{name}/frame?token=x") for name in (browser.id, "unknown")]
+
+    assert [403, 403] == [answer.status for answer in answers]
+    assert answers[0].body == answers[1].body
+
+
+async def test_links_of_an_ended_browser_are_gone(serve: Serve):
+    """
+    The right token gets 410, a wrong one still 403.
+    """
+    server = await serve()
+    browser = await browser_of(server)
+    await server.browsers.end(browser)
+
+    assert 410 == await ws_status(server, f"/cdp/{browser.id}?token={browser.cdp_token}")
+    assert 403 == await ws_status(server, f"/cdp/{browser.id}?token=x")
+
+
+async def test_links_lead_where_the_caller_reached_the_server(serve: Serve):
+    """
+    Whoever came by a name gets links with that name.
+    """
+    server = await serve(settings=ServerSettings(hosts=("box.example",)))
+    made = await server.ask("POST", "/v2/interact", {}, Host="box.example:81")
+
+    assert made.body["cdpUrl"].startswith("ws://box.example:81/cdp/")
+    assert made.body["liveViewUrl"].startswith("http://box.example:81/live/")
+
+
+async def test_the_end_of_the_application_ends_its_browsers(serve: Serve):
+    """
+    Also the one whose start is under way.
+    """
+    server = await serve()
+    browser = await browser_of(server)
+    server.browsers.launcher.delay = 3600
+    creating = asyncio.create_task(server.ask("POST", "/v2/interact", {}))
+    async with asyncio.timeout(5):
+        while not server.browsers._starting:  # noqa: ASYNC110  # Nothing tells when a request has come.
+            await asyncio.sleep(0)
+        await server.runner.cleanup()
+        answer = await creating
+
+    assert EndReason.SHUTDOWN is browser.reason
+    assert set() == server.browsers.launcher.engines
+    assert 503 == answer.status
+
+
+async def test_an_application_that_never_served_ends_its_browsers_too():
+    """
+    Cleanup alone is enough.
+    """
+    browsers = FakeBrowsers()
+    runner = web.AppRunner(build_app(browsers=browsers))
+    await runner.setup()
+    browser = await browsers.create(Wish())
+    await runner.cleanup()
+
+    assert not browser.alive
+
+
+async def test_the_access_log_shows_neither_ids_nor_tokens_nor_keys(serve: Serve, caplog):
+    """
+    A line has the route's pattern in place of the path.
+    """
+    caplog.set_level(logging.INFO, logger="aiohttp.access")
+    server = await serve()
+    browser = await browser_of(server)
+    await ws_status(server, f"/cdp/{browser.id}?token={browser.cdp_token}")
+    await ws_status(server, f"/?apiKey={KEY}&sessionId={browser.id}")
+    await server.ask("DELETE", f"/v1/sessions/{browser.id}")
+    await server.ask("GET", f"/nowhere/{browser.id}")
+
+    lines = [record.getMessage() for record in caplog.records if record.name == "aiohttp.access"]
+    shown = "\n".join(lines)
+    assert 5 == len(lines)
+    assert "GET /cdp/{browser_id} 503" in shown
+    assert "GET (no route) 404" in shown
+    assert not [secret for secret in (browser.id, browser.cdp_token, KEY) if secret in shown]
+
+
+async def test_faults_see_requests_before_the_doors(serve: Serve):
+    """
+    Their middleware is the outermost one, and they may add to the application.
+    """
+    hosts = []
+
+    class Faults:
+        def middleware(self) -> Middleware:
+            @web.middleware
+            async def note(request: web.Request, handler: Handler) -> web.StreamResponse:
+                hosts.append(request.host)
+                return await handler(request)
+
+            return note
+
+        def setup(self, app: web.Application) -> None:
+            app.on_shutdown.append(self.end)
+
+        async def end(self, app: web.Application) -> None:
+            del app
+            hosts.append("the end")
+
+    server = await serve(faults=Faults())
+    await server.ask("GET", "/v2/interact", Host="evil.example")
+    await server.runner.cleanup()
+
+    assert ["evil.example", "the end"] == hosts
+
+
+async def test_bodies_are_bounded(serve: Serve):
+    """
+    Ten megabytes are Firecrawl's limit, and 413 the answer.
+    """
+    server = await serve()
+    answer = await server.ask("POST", "/v2/interact", io.BytesIO(b" " * (10 * 1024 * 1024 + 1)))
+
+    assert (413, False) == (answer.status, answer.body["success"])
+
+
+async def test_links_hold_one_token_each():
+    """
+    A page's address tells nothing that opens more than the page.
+    """
+    browsers = FakeBrowsers()
+    browser = await browsers.create(Wish())
+    await browsers.aclose()
+    cdp, watch, control = (
+        make("http://h", browser) for make in (links.cdp_url, links.watch_url, links.control_url)
+    )
+
+    assert cdp.startswith("ws://h/cdp/")
+    assert browser.cdp_token not in watch + control
+    assert browser.control_token not in watch
