@@ -288,12 +288,19 @@ class CreatePlan:
         search: How to find it by that mark; None without a mark.
 
         ttl: Seconds after which the provider ends the session by itself.
+
+        end: The end of whatever it makes, its URL holding ``{id}`` in place of the id; for a
+            create that another process sends. None where that is not possible.
+
+        id_path: Keys that lead from the JSON answer to the id.
     """
 
     request: Request
     mark: str | None
     search: Search | None
     ttl: float
+    end: EndRequest | None = None
+    id_path: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

@@ -8,6 +8,7 @@ import ssl as tls
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from firecrawl_interact.backends._access import Home, make_access
 from firecrawl_interact.backends._hosted import AGAIN, GONE, ProviderBackend, check_created_id, fine, segment
@@ -134,13 +135,24 @@ class AnchorBackend(ProviderBackend):
         """Describe the create, with a new random mark among its tags."""
         mark = f"fi-{os.urandom(_MARK_BYTES).hex()}"
         request = Request("POST", self._url, self._access.body_headers, self._body(options, mark=mark))
-        search = Search(
-            request=Request("GET", f"{self._running.url}?tags={mark}", self._access.headers),
+        search = self.search(mark)
+        return CreatePlan(
+            request,
+            mark,
+            search,
+            ttl=_minutes(options.ttl) * _MINUTE,
+            end=search.end,
+            id_path=("data", "id"),
+        )
+
+    def search(self, mark: str) -> Search:
+        """Describe how to find the session that carries *mark*."""
+        return Search(
+            request=Request("GET", f"{self._running.url}?tags={quote(mark, safe='')}", self._access.headers),
             rows=_ROWS,
             mark=mark,
             end=self._end("{id}"),
         )
-        return CreatePlan(request, mark, search, ttl=_minutes(options.ttl) * _MINUTE)
 
     def read_created(self, answer: Answer, options: SessionOptions) -> SessionInfo:
         """Read the answer to the create; when it expires is computed, since Anchor does not say."""

@@ -62,7 +62,8 @@ class FirecrawlWire(ProviderBackend):
     def prepare(self, options: SessionOptions) -> CreatePlan:
         """Describe the create. Firecrawl lists no mark, so there is none."""
         request = Request("POST", self._url, self._access.body_headers, self._body(options))
-        return CreatePlan(request, mark=None, search=None, ttl=options.ttl)
+        end = EndRequest(Request("DELETE", f"{self._url}/{{id}}", self._access.headers), GONE, AGAIN)
+        return CreatePlan(request, mark=None, search=None, ttl=options.ttl, end=end, id_path=("id",))
 
     def read_created(self, answer: Answer, options: SessionOptions) -> SessionInfo:
         """Read the answer to the create."""
