@@ -67,6 +67,7 @@ class _Handshake(asyncio.Protocol):
         self.answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.head = b""
         self.rest = b""
+        self.lost = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
@@ -82,6 +83,7 @@ class _Handshake(asyncio.Protocol):
                 self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = True
         if not self.answered.done():
             self.answered.set_exception(exc or ConnectionResetError("closed during the handshake"))
 
@@ -148,8 +150,8 @@ def _answer(head: bytes) -> dict[str, str]:
     for line in head.decode("latin-1").split("\r\n")[1:]:
         name, _, value = line.partition(":")
         found[name.strip().lower()] = value.strip()
-    shown = {name: found[name.lower()] for name in _ANSWERED if name.lower() in found}
-    return {hdrs.UPGRADE: "websocket", hdrs.CONNECTION: "Upgrade", **shown}
+    shown = {str(name): found[name.lower()] for name in _ANSWERED if name.lower() in found}
+    return {"Upgrade": "websocket", "Connection": "Upgrade", **shown}
 
 
 async def _join(request: web.Request, browser: _Handshake, on_activity: Callable[[], None]) -> None:
@@ -164,10 +166,10 @@ async def _join(request: web.Request, browser: _Handshake, on_activity: Callable
         transport.set_write_buffer_limits(_BUFFER)
     caller.set_protocol(theirs)
     browser.transport.set_protocol(ours)
-    if browser.transport.is_closing():
-        caller.close()
     if browser.rest:
         caller.write(browser.rest)
+    if browser.lost:  # Before it could tell the side that listens now.
+        ours.connection_lost(None)
     try:
         await asyncio.wait((theirs.gone, ours.gone), return_when=asyncio.FIRST_COMPLETED)
         await asyncio.wait((theirs.gone, ours.gone), timeout=FLUSH_TIMEOUT)

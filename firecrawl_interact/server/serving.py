@@ -1,0 +1,70 @@
+"""Serve browsers from this process until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+
+from firecrawl_interact.server.access_log import AccessLogger
+from firecrawl_interact.server.app import build_app
+from firecrawl_interact.server.browsers import Browsers
+from firecrawl_interact.server.chromium import ChromiumLauncher
+
+DRAIN = 1.0  # Seconds for answers under way, once the browsers have ended.
+
+
+async def serve(
+    *,
+    host: str,
+    port: int,
+    key: str | None,
+    browser: str | None,
+    announce: Callable[[str], None],
+    until: Awaitable[None] | None = None,
+) -> None:
+    """
+    Serve until SIGTERM or SIGINT comes; then end every browser.
+
+    Args:
+        host: Address to listen on.
+
+        port: Port, or 0 for any that is free.
+
+        key: API key to ask for, or None.
+
+        browser: Path or name of the browser, or None to look for one.
+
+        announce: Called with the base URL once it can be connected to.
+
+        until: What else ends it.
+
+    Raises:
+        OSError: The address cannot be listened on.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    app = build_app(browsers=Browsers(ChromiumLauncher(browser)), key=key)
+    runner = web.AppRunner(app, access_log_class=AccessLogger, shutdown_timeout=DRAIN)
+    await runner.setup()
+    reasons: list[asyncio.Future[Any]] = [asyncio.ensure_future(stop.wait())]
+    if until is not None:
+        reasons.append(asyncio.ensure_future(until))
+    try:
+        await web.TCPSite(runner, host, port).start()
+        announce(_base_url(runner.addresses[0]))
+        await asyncio.wait(reasons, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for reason in reasons:
+            reason.cancel()
+        await runner.cleanup()
+
+
+def _base_url(address: tuple[str, int]) -> str:
+    host, port = address[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
