@@ -54,6 +54,21 @@ class Peer:
         head = f"HTTP/1.1 {status} Any\r\nContent-Length: {len(body)}\r\n{headers}\r\n"
         self.send(head.encode() + body)
 
+    async def relay(self, host: str, port: int) -> None:
+        """Pass bytes on both ways, until one side ends."""
+        reader, writer = await asyncio.open_connection(host, port)
+        ways = [
+            asyncio.create_task(_pump(self._reader, writer)),
+            asyncio.create_task(_pump(reader, self._writer)),
+        ]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+            writer.transport.abort()
+
     def close(self) -> None:
         self._writer.close()
 
@@ -62,6 +77,14 @@ class Peer:
         sock = self._writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while data := await reader.read(65536):
+            writer.write(data)
+    except ConnectionError:
+        return
 
 
 Script = Callable[[Peer], Awaitable[None]]
