@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from firecrawl_interact.lifecycle import bounds
 from firecrawl_interact.lifecycle.debt import Debt, DebtState, outstanding
+from firecrawl_interact.lifecycle.exit import expect_exit, note_drain
 from firecrawl_interact.lifecycle.nap import Nap
 from firecrawl_interact.lifecycle.owned import Owned
 from firecrawl_interact.lifecycle.paying import pay
@@ -103,6 +104,7 @@ class Hub:
 
     def owe(self, debt: Debt) -> None:
         """Take a debt on."""
+        expect_exit()
         debt.hub = self
         self.debts.add(debt)
         outstanding.add(debt)
@@ -185,6 +187,7 @@ class Hub:
         since = self._ending_since
         # An old refusal was some handler that cancels every task, not the end of the loop.
         start = since if since is not None and now - since < bounds.LOOP_END + 1 else now
+        note_drain(time.monotonic() - (now - start))
         deadline = start + bounds.LOOP_END
         for timer in self._timers.values():
             timer.cancel()

@@ -141,7 +141,7 @@ class _Opening:
         """
         try:
             self.debt = await self._first_that_serves()
-        except Exception as error:  # boundary: raised again where somebody waits
+        except Exception as error:  # noqa: BLE001  # boundary: raised again where somebody waits
             self._error = error
             if self._abandoned and isinstance(error, CreateUnknownError):
                 log.warning("Nobody waited any more for this create. %s", error)
@@ -169,7 +169,7 @@ class _Opening:
             await backend.ready()
         sweep_once(self._hub, backend, candidate.layers)
         plan = backend.prepare(self._terms.options)
-        record = Record(candidate.layers, backend, plan)
+        record = Record(candidate.layers, backend, plan, relayed=self._terms.relay)
         await record.plan()
         attempt = unknown.Attempt(backend=backend, plan=plan, record=record, started=time.time())
         unknown.unresolved.add(attempt)
@@ -240,11 +240,10 @@ class _Opening:
             await self._nap.sleep(wait)
 
     async def _send(self, attempt: unknown.Attempt, left: float) -> Answer:
-        request = attempt.plan.request
-        guardian = attempt.record.guardian
-        if self._terms.relay and guardian is not None:
-            return await attempt.record.relay(request, timeout=left)
-        return await self._hub.transport(attempt.backend).send(request, timeout=left, fresh=True)
+        if self._terms.relay:
+            return await attempt.record.relay(timeout=left)
+        transport = self._hub.transport(attempt.backend)
+        return await transport.send(attempt.plan.request, timeout=left, fresh=True)
 
     @staticmethod
     def _come_later(answer: Answer, reason: Exception, refused: int) -> float | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 import time
 from typing import TYPE_CHECKING
 
+from firecrawl_interact.errors import TransportError
 from firecrawl_interact.ledger.base import LedgerError
 from firecrawl_interact.ledger.entry import Entry
 from firecrawl_interact.lifecycle import bounds
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from firecrawl_interact.ledger.base import Ledger
     from firecrawl_interact.lifecycle.debt import Debt
     from firecrawl_interact.lifecycle.layers import Layers
-    from firecrawl_interact.models import CreatePlan
-
-log = logging.getLogger("firecrawl_interact")
+    from firecrawl_interact.models import Answer, CreatePlan
 
 
 class Record:
@@ -29,7 +27,7 @@ class Record:
     Either may be missing: switched off, or broken. Then its part is skipped.
     """
 
-    def __init__(self, layers: Layers, backend: Backend, plan: CreatePlan) -> None:
+    def __init__(self, layers: Layers, backend: Backend, plan: CreatePlan, *, relayed: bool = False) -> None:
         self.id = secrets.token_hex(8)
         self._layers = layers
         self._backend = backend
@@ -37,11 +35,12 @@ class Record:
         self._line = backend.line()
         self._guardian: Guardian | None = layers.guardian if self._line is not None else None
         self._ledger: Ledger | None = None
+        self._relayed = relayed
 
     @property
     def guardian(self) -> Guardian | None:
         """The guardian that was told, or None."""
-        return self._guardian
+        return self._guardian if self._guardian is not None and self._guardian.works else None
 
     @property
     def ledger(self) -> Ledger | None:
@@ -51,15 +50,19 @@ class Record:
     @property
     def handed_to(self) -> tuple[str, ...]:
         """Who goes on with an end that was not confirmed."""
-        heirs = (("process", True), ("guardian", self._guardian), ("ledger", self._ledger))
+        heirs = (("process", True), ("guardian", self.guardian), ("ledger", self._ledger))
         return tuple(name for name, present in heirs if present)
 
     async def plan(self) -> None:
         """Tell, before the create is sent, that a session may come to be."""
         now = time.time()
-        until = now + self._plan.ttl + bounds.EXPIRY_MARGIN
-        if self._guardian is not None and self._line is not None:
-            self._guardian.plan(self.id, line=self._line, search=self._plan.search, until=until)
+        if self._guardian is not None and self._line is not None and not self._relayed:
+            self._guardian.plan(
+                self.id,
+                line=self._line,
+                search=self._plan.search,
+                until=now + self._plan.ttl + bounds.EXPIRY_MARGIN,
+            )
         ledger = self._layers.ledger
         if ledger is None:
             return
@@ -79,6 +82,27 @@ class Record:
             self._layers.ledger_failed(error)
         else:
             self._ledger = ledger
+
+    async def relay(self, *, timeout: float) -> Answer:
+        """
+        Have the guardian send the create.
+
+        Raises:
+            TransportError: The line or the guardian failed, as `Transport.send` says it.
+        """
+        plan = self._plan
+        if self._guardian is None or self._line is None or plan.end is None:
+            raise TransportError("This create cannot be relayed: there is no guardian for it.", sent=False)
+        return await self._guardian.relay(
+            self.id,
+            plan.request,
+            line=self._line,
+            timeout=timeout,
+            end=plan.end,
+            id_path=plan.id_path,
+            until=time.time() + timeout + plan.ttl + bounds.EXPIRY_MARGIN,
+            search=plan.search,
+        )
 
     async def opened(self, debt: Debt) -> None:
         """Tell the id, as soon as the provider has."""
