@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import subprocess
 import sys
 import tomllib
@@ -64,9 +65,8 @@ def test_every_exported_name_can_be_had_and_is_documented(name):
 
     if inspect.isclass(value) or inspect.isfunction(value):
         assert inspect.getdoc(value)
-        assert f"firecrawl_interact.{name}\n" in "".join(
-            page.read_text() + "\n" for page in (ROOT / "docs" / "reference").glob("*.md")
-        )
+        reference = "".join(page.read_text() for page in (ROOT / "docs" / "reference").glob("*.md"))
+        assert re.search(rf":: firecrawl_interact\.{name}(\(\))?\n", reference)
 
 
 def test_an_unknown_name_is_an_attribute_error():
