@@ -29,16 +29,16 @@ class Peer:
         self._writer = writer
 
     async def read_request(self) -> bytes:
-        """Return one whole request, or ``b""`` at the end of the connection."""
+        """Return one whole request, or ``b""`` if the connection ended before."""
         try:
             head = await self._reader.readuntil(b"\r\n\r\n")
+            size = 0
+            for line in head.lower().split(b"\r\n"):
+                if line.startswith(b"content-length:"):
+                    size = int(line.partition(b":")[2])
+            return head + await self._reader.readexactly(size)
         except asyncio.IncompleteReadError:
             return b""
-        size = 0
-        for line in head.lower().split(b"\r\n"):
-            if line.startswith(b"content-length:"):
-                size = int(line.partition(b":")[2])
-        return head + await self._reader.readexactly(size)
 
     async def until_closed(self) -> None:
         """Wait until the client goes away."""

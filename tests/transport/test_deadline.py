@@ -144,7 +144,7 @@ async def test_inner_deadline_leaves_the_outer_one_running(kind):
 
     async def work():
         try:
-            with Deadline(0.02):
+            with Deadline(0.3):
                 try:
                     with Deadline(0.001):
                         await asyncio.Event().wait()
