@@ -27,8 +27,8 @@ def check_types(options: SessionOptions) -> None:
         if value is not None and type(value) is not bool:
             raise _wrong(name, "True, False or None", value)
     profile: Any = options.profile
-    if profile is not None and not (isinstance(profile, Profile) and type(profile.save_changes) is bool):
-        raise _wrong("profile", "a Profile", profile)
+    if profile is not None and not _is_profile(profile):
+        raise _wrong("profile", "a Profile of text and bool", profile)
     country: Any = options.country
     if country is not None and not isinstance(country, str):
         raise _wrong("country", "text", country)
@@ -79,6 +79,13 @@ def _merge(body: dict[str, Any], extra: Mapping[str, Any], path: str) -> None:
             _merge(body[key], value, where)
         else:
             raise InvalidOptionError(f"extra must not set {where}: an option does.", option="extra")
+
+
+def _is_profile(value: object) -> bool:
+    if not isinstance(value, Profile):
+        return False
+    name: Any = value.name
+    return isinstance(name, str) and type(value.save_changes) is bool
 
 
 def _wrong(option: str, expected: str, value: object) -> InvalidOptionError:
