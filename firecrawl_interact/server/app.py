@@ -11,7 +11,7 @@ from aiohttp.typedefs import Middleware
 from firecrawl_interact.server import links
 from firecrawl_interact.server.auth import Keyring
 from firecrawl_interact.server.browsers import Browsers
-from firecrawl_interact.server.dialects import anchor, anchor_cdp, firecrawl
+from firecrawl_interact.server.dialects import anchor, anchor_cdp, firecrawl, firecrawl_absent
 from firecrawl_interact.server.doors import doors
 from firecrawl_interact.server.keys import BROWSERS, KEYRING, RATES, SETTINGS
 from firecrawl_interact.server.rates import Rates
@@ -60,7 +60,8 @@ def build_app(
     app[SETTINGS] = settings
     if faults is not None:
         faults.setup(app)
-    app.add_routes([*firecrawl.routes(), *anchor.routes(), *anchor_cdp.routes(), *links.routes()])
+    for room in (firecrawl_absent, firecrawl, anchor, anchor_cdp, links):
+        app.add_routes(room.routes())
     # On shutdown: open CDP streams end with their browsers; aiohttp would wait a minute for them.
     # The cleanup context is for applications that never came to serve.
     app.on_shutdown.append(_end_browsers)
