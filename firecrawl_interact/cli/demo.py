@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -171,7 +171,7 @@ def _backend(name: str) -> Backend:
 
 
 @asynccontextmanager
-async def _served(backend: Backend) -> AsyncIterator[str]:
+async def _served(backend: Backend) -> AsyncGenerator[str, None]:
     """Give the demo's page an address that the browser can reach."""
     if backend.hosted:
         # A browser elsewhere cannot reach this machine; the address holds the page itself.

@@ -32,6 +32,7 @@ def browsers_below(root: int) -> set[Process]:
     # A child may be listed before its parent, so go round until nobody is added.
     while found := {p.pid for p, parent in parents.items() if parent in family} - family:
         family |= found
+    family.remove(root)
     return {process for process in parents if process.pid in family and _is_browser(process.pid)}
 
 
