@@ -16,7 +16,6 @@ from firecrawl_interact.cli.cdp import Page
 from firecrawl_interact.cli.processes import browsers_below, can_be_seen, still_running
 from firecrawl_interact.errors import ProtocolError, TransportError
 
-
 needs_proc = pytest.mark.skipif(not can_be_seen(), reason="needs /proc")
 
 
