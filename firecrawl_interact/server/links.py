@@ -45,6 +45,7 @@ def routes() -> list[web.RouteDef]:
         web.get(CDP + "{browser_id}", _cdp),
         web.get(LIVE + "{browser_id}", _page),
         web.get(LIVE + "{browser_id}/frame", _frame),
+        web.get(LIVE + "{browser_id}/stream", _stream),
     ]
 
 
@@ -78,10 +79,26 @@ async def _frame(request: web.Request) -> web.StreamResponse:
     if endpoint is None:
         return web.Response(status=503, text="There is no real browser behind this session.")
     from firecrawl_interact.server import live_view  # Fakes need none.
+    from firecrawl_interact.server.cdp import CdpError
+
+    try:
+        with browser.connected():
+            picture = await live_view.frame(endpoint)
+    except CdpError as error:
+        return web.Response(status=503, text=f"There is no picture: {error}.")
+    return web.Response(body=picture, content_type="image/jpeg", headers=_PRIVATE)
+
+
+async def _stream(request: web.Request) -> web.StreamResponse:
+    browser = _let_in(request, "watch", "control")
+    control = _shows(request, browser.control_token)
+    endpoint = browser.engine.endpoint
+    if endpoint is None:
+        return web.Response(status=503, text="There is no real browser behind this session.")
+    from firecrawl_interact.server import live_view  # Fakes need none.
 
     with browser.connected():
-        picture = await live_view.frame(endpoint)
-    return web.Response(body=picture, content_type="image/jpeg", headers=_PRIVATE)
+        return await live_view.stream(request, endpoint, control=control, on_activity=browser.touch)
 
 
 def _let_in(request: web.Request, *kinds: str) -> Browser:
@@ -91,12 +108,16 @@ def _let_in(request: web.Request, *kinds: str) -> Browser:
     An unknown id and a wrong token get the same answer, so that ids cannot be probed.
     """
     browser = request.app[BROWSERS].get(request.match_info["browser_id"])
-    shown = request.query.get("token", "").encode(errors="surrogateescape")
     if browser is None:
         raise web.HTTPForbidden(text="This link opens nothing.")
     tokens = {"cdp": browser.cdp_token, "watch": browser.watch_token, "control": browser.control_token}
-    if not any(hmac.compare_digest(tokens[kind].encode(), shown) for kind in kinds):
+    if not any(_shows(request, tokens[kind]) for kind in kinds):
         raise web.HTTPForbidden(text="This link opens nothing.")
     if not browser.alive:
         raise web.HTTPGone(text="This browser has ended.")
     return browser
+
+
+def _shows(request: web.Request, token: str) -> bool:
+    shown = request.query.get("token", "").encode(errors="surrogateescape")
+    return hmac.compare_digest(token.encode(), shown)

@@ -1,0 +1,97 @@
+"""The server for local browsers, in the foreground."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import ipaddress
+import logging
+from pathlib import Path
+
+from firecrawl_interact.config import Settings
+from firecrawl_interact.errors import InvalidOptionError, LocalBrowserError
+
+HELP = "run local browsers behind the providers' own API"
+
+HOST = "127.0.0.1"
+PORT = 3002  # Where self-hosted Firecrawl servers listen.
+HIGHEST_PORT = 65535
+
+_log = logging.getLogger(__name__)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
+    parser.add_argument("--host", default=HOST, help="address to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--port",
+        type=_port,
+        default=PORT,
+        help="port to listen on, 0 for any that is free (default: %(default)s)",
+    )
+    key = parser.add_mutually_exclusive_group()
+    key.add_argument(
+        "--api-key-file",
+        type=Path,
+        metavar="PATH",
+        help="file with the API key to ask for (default: $FIRECRAWL_INTERACT_SERVE_KEY)",
+    )
+    key.add_argument(
+        "--api-key", metavar="KEY", help="the same, for tests: ps shows it to everybody on this machine"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until SIGTERM or SIGINT, then end every browser."""
+    from firecrawl_interact.server.serving import serve  # aiohttp's server, which no other command needs
+
+    settings = Settings.from_env()
+    key = _key(args, settings)
+    if key is None and not _is_loopback(args.host):
+        raise InvalidOptionError(
+            f"{args.host} can be reached by others: set FIRECRAWL_INTERACT_SERVE_KEY or --api-key-file.",
+            option="host",
+            value=args.host,
+        )
+    logging.basicConfig(format="%(levelname)s: %(message)s")
+    if not _is_loopback(args.host):
+        _log.warning("Whoever can run programs on this machine can drive its browsers without the key.")
+    try:
+        asyncio.run(
+            serve(host=args.host, port=args.port, key=key, browser=settings.browser, announce=_announce)
+        )
+    except OSError as error:
+        reason = error.strerror or error
+        raise LocalBrowserError(f"Cannot listen on {args.host}, port {args.port}: {reason}.") from error
+    return 0
+
+
+def _announce(base_url: str) -> None:
+    print(f"Listening on {base_url}", flush=True)
+
+
+def _key(args: argparse.Namespace, settings: Settings) -> str | None:
+    if args.api_key_file is None:
+        return args.api_key or settings.serve_key
+    try:
+        key = args.api_key_file.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise InvalidOptionError(f"--api-key-file cannot be read: {error}", option="api_key_file") from error
+    if not key:
+        raise InvalidOptionError("--api-key-file is empty.", option="api_key_file")
+    return str(key)
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False  # A name: whom it leads to is not known.
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > HIGHEST_PORT:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0 to {HIGHEST_PORT}, not {text!r}")
+    return int(text)
