@@ -5,13 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from firecrawl_interact.errors import InvalidOptionError
 from firecrawl_interact.models import DEFAULT_ACTIVITY_TTL, DEFAULT_TTL, Profile, SessionOptions
 
 PROFILE_NAME_LENGTH = 128  # Characters; Firecrawl's bound, kept on every backend for portability.
 _COUNTRY_LENGTH = 2
+_LEDGER_METHODS = ("fingerprint", "plan", "opened", "settled", "settled_soon", "owed", "claim")
+
+if TYPE_CHECKING:
+    from firecrawl_interact.ledger.base import Ledger
 
 Seconds = int | float | timedelta
 
@@ -81,6 +85,22 @@ def switch(option: str, value: object) -> bool | None:
         return value
     raise InvalidOptionError(
         f"{option} must be True, False or None, not {value!r}.", option=option, value=value
+    )
+
+
+def ledger_choice(value: object) -> bool | Ledger | None:
+    """
+    Read the choice of a ledger.
+
+    Raises:
+        InvalidOptionError: Neither True, False, None nor something with a ledger's methods.
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if all(callable(getattr(value, method, None)) for method in _LEDGER_METHODS):
+        return cast("Ledger", value)
+    raise InvalidOptionError(
+        f"ledger must be True, False, None or a Ledger, not {value!r}.", option="ledger", value=value
     )
 
 

@@ -18,7 +18,7 @@ from firecrawl_interact.lifecycle.debt import DebtState, outstanding
 from firecrawl_interact.lifecycle.hub import Hub
 from firecrawl_interact.lifecycle.opening import Candidate, OpenTerms, open_session
 from firecrawl_interact.models import CloseReceipt, Profile, SessionInfo, SessionState
-from firecrawl_interact.options import Seconds, seconds, session_options, switch
+from firecrawl_interact.options import Seconds, ledger_choice, seconds, session_options, switch
 
 if TYPE_CHECKING:
     from firecrawl_interact.backends.base import Backend
@@ -142,6 +142,8 @@ class Session:
         )
         leave = _LeaveTerms(close_timeout, on_unconfirmed)
         relay = bool(switch("relay", relay))
+        guardian = switch("guardian", guardian)
+        ledger = ledger_choice(ledger)
         backends = resolve(backend, api_key=api_key, base_url=base_url, settings=settings)
         for each in backends:
             each.check(options)
@@ -151,7 +153,7 @@ class Session:
                     backend=each,
                     layers=layers.choose(
                         each,
-                        guardian=switch("guardian", guardian),
+                        guardian=guardian,
                         ledger=ledger,
                         relay=relay,
                         settings=settings,

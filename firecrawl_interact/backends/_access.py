@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import ssl as tls
 from collections.abc import Mapping
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from firecrawl_interact.models import LineSettings
 from firecrawl_interact.transport.http import ConnectionSettings
 
 _VERSIONS = frozenset({"", "/", "/v0", "/v1", "/v2"})  # Paths of a base URL that mean its origin.
+_BARE_HOST = re.compile(r"(localhost|[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63}){1,5})(:[0-9]{1,5})?/?", re.IGNORECASE)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _OURS = frozenset({"content-type", "content-length", "host", "transfer-encoding"})  # Set for every request.
 
@@ -124,9 +126,11 @@ def _origin(base_url: object) -> str:
         parts = urlsplit(base_url.strip())
         port = parts.port
     except ValueError:
-        raise invalid("is no URL") from None
+        raise invalid("must be a URL") from None
     if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
-        raise invalid("must begin with http:// or https:// and name a host")
+        # Only a bare host and port is repeated: all else may be a key.
+        shown = f", not {base_url!r}" if _BARE_HOST.fullmatch(base_url) else ""
+        raise invalid(f"must begin with http:// or https:// and name a host{shown}")
     if "@" in parts.netloc:
         raise invalid("must not hold a user or password; pass api_key=")
     if parts.path.rstrip("/") not in _VERSIONS or parts.query or parts.fragment:

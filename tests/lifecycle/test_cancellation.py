@@ -19,6 +19,12 @@ async def open_and_wait(backend, entered=None):
         await asyncio.Event().wait()
 
 
+async def open_within(seconds, backend):
+    """Open a session and stay in its block until a timeout."""
+    async with asyncio.timeout(seconds):
+        await open_and_wait(backend)
+
+
 async def ended_by_cancellation(task):
     """Wait for a cancelled task to end, and expect its cancellation."""
     async with asyncio.timeout(5):
@@ -166,8 +172,7 @@ async def test_timeout_while_the_create_is_in_flight(backend):
     loop = asyncio.get_running_loop()
     loop.call_later(0.05, backend.release_answers)
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.01):
-            await open_and_wait(backend)
+        await open_within(0.01, backend)
 
     assert ["s1"] == backend.deleted
 

@@ -212,11 +212,15 @@ async def test_uncancel_count_is_left_to_the_cancellers():
     """asyncio.timeout around a settle ends as it would around a sleep."""
     work = Work()
     asyncio.get_running_loop().call_later(0.05, work.done.set)
-    with pytest.raises(TimeoutError):
+
+    async def within_a_timeout():
         async with asyncio.timeout(0.01):
             patience = Patience()
             await patience.settle(work.task)
             patience.hand_on()
+
+    with pytest.raises(TimeoutError):
+        await within_a_timeout()
 
     assert asyncio.current_task().cancelling() == 0
 
