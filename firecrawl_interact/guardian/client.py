@@ -8,7 +8,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -16,9 +16,9 @@ import attrs
 from firecrawl_interact.errors import TransportError, TransportTimeoutError
 from firecrawl_interact.guardian import messages
 from firecrawl_interact.guardian.helper import CannotStartError, Helper
+from firecrawl_interact.guardian.styles import Style, Styles
 from firecrawl_interact.models import Answer, EndRequest, LineSettings, Request, Search
 
-STYLES_MAX = 64  # Styles kept; beyond that those that no debt uses are forgotten.
 FALSE_STARTS_MAX = 3  # Helper processes in a row that die before they are up: then there is no more.
 STEADY = 5.0  # Seconds: one that dies younger is replaced after a pause.
 PAUSE_LONGEST = 30.0  # Seconds to which that pause grows.
@@ -27,19 +27,10 @@ log = logging.getLogger("firecrawl_interact")
 
 
 @attrs.define(eq=False)
-class _Style:
-    """What the sessions of one configuration share, told once under a number."""
-
-    number: int
-    told: bytes = attrs.field(repr=False)
-    users: int = 0
-
-
-@attrs.define(eq=False)
 class _Owed:
     """One debt as the helper process was told it, to be told again to its successor."""
 
-    styles: tuple[_Style, ...]
+    styles: tuple[Style, ...]
     told: bytes = attrs.field(repr=False)  # Empty for a relayed create: nobody else may send it.
     until: float
     taken: bool = False
@@ -88,8 +79,7 @@ class Guardian:
         # Re-entrant: a session collected amid a call may make another.
         self._lock = threading.RLock()
         self._helper: Helper | None = None
-        self._styles: dict[Hashable, _Style] = {}
-        self._numbers = 0
+        self._styles = Styles(self._write)
         self._owed: dict[str, _Owed] = {}
         self._relays: dict[str, _Relay] = {}
         self._early_deaths = 0
@@ -145,7 +135,7 @@ class Guardian:
             self._start()
             if search is None or self._off:
                 return
-            style = self._search_style(search, line)
+            style = self._styles.of_search(search, line)
             told = messages.pack(messages.PLAN, debt, *_plan(style, search, until, appears_by))
             self._tell(debt, _Owed((style,), told, until))
 
@@ -170,7 +160,7 @@ class Guardian:
             self._start()
             if self._off:
                 return
-            style = self._end_style(end, line)
+            style = self._styles.of_end(end, line)
             told = messages.pack(
                 messages.OPENED, debt, style.number, session_id, end.request.url, end.born, until
             )
@@ -179,8 +169,8 @@ class Guardian:
     def settled(self, debt: str) -> None:
         """Tell that nothing is owed any more: the session is gone, given up, or never came to be."""
         with self._lock:
-            if self._drop(debt) and self._helper is not None:
-                self._helper.write(messages.pack(messages.SETTLED, debt))
+            if self._drop(debt):
+                self._write(messages.pack(messages.SETTLED, debt))
 
     def hand_over(self, debt: str, done: Callable[[bool], None] | None = None) -> bool:
         """
@@ -204,8 +194,7 @@ class Guardian:
                 return False
             owed.taken = True
             owed.done = done
-            if self._helper is not None:
-                self._helper.write(messages.pack(messages.TAKE, debt))
+            self._write(messages.pack(messages.TAKE, debt))
             return True
 
     async def relay(
@@ -259,12 +248,12 @@ class Guardian:
             self._start()
             if self._off or self._helper is None:
                 raise TransportError("The guardian cannot run here, so it can relay nothing.", sent=False)
-            style = self._end_style(end, line)
+            style = self._styles.of_end(end, line)
             plan: list[Any] | None = None
             planned = b""
-            styles: tuple[_Style, ...] = (style,)
+            styles: tuple[Style, ...] = (style,)
             if search is not None:
-                by_mark = self._search_style(search, line)
+                by_mark = self._styles.of_search(search, line)
                 plan = _plan(by_mark, search, until, appears_by)
                 planned = messages.pack(messages.PLAN, debt, *plan)
                 styles = (style, by_mark)
@@ -292,7 +281,7 @@ class Guardian:
             helper, self._helper = self._helper, None
             for debt in list(self._owed):
                 self._drop(debt)
-            self._styles.clear()
+            self._styles = Styles(self._write)
             if helper is not None:
                 helper.hang_up()
 
@@ -300,48 +289,22 @@ class Guardian:
 
     def _tell(self, debt: str, owed: _Owed) -> None:
         self._keep(debt, owed)
-        if self._helper is not None:
-            self._helper.write(owed.told)
+        self._write(owed.told)
 
     def _keep(self, debt: str, owed: _Owed) -> None:
-        for style in owed.styles:
-            style.users += 1
+        self._styles.hold(*owed.styles)
         self._drop(debt)
         self._owed[debt] = owed
-        if len(self._styles) > STYLES_MAX:
-            self._forget_styles()
 
     def _drop(self, debt: str) -> _Owed | None:
         owed = self._owed.pop(debt, None)
         if owed is not None:
-            for style in owed.styles:
-                style.users -= 1
+            self._styles.release(*owed.styles)
         return owed
 
-    def _end_style(self, end: EndRequest, line: LineSettings) -> _Style:
-        return self._style(_end_key(end, line), lambda: messages.end_style(end, line))
-
-    def _search_style(self, search: Search, line: LineSettings) -> _Style:
-        asked = search.request
-        key = (asked.method, *asked.headers.items(), search.rows, search.end.request.url)
-        return self._style((key, _end_key(search.end, line)), lambda: messages.search_style(search, line))
-
-    def _style(self, key: Hashable, describe: Callable[[], dict[str, Any]]) -> _Style:
-        style = self._styles.get(key)
-        if style is None:
-            self._numbers += 1
-            told = messages.pack(messages.STYLE, self._numbers, describe())
-            style = self._styles[key] = _Style(self._numbers, told)
-            if self._helper is not None:
-                self._helper.write(told)
-        return style
-
-    def _forget_styles(self) -> None:
-        for key, style in list(self._styles.items()):
-            if style.users == 0:
-                del self._styles[key]
-                if self._helper is not None:
-                    self._helper.write(messages.pack(messages.FORGET, style.number))
+    def _write(self, data: bytes) -> None:
+        if self._helper is not None:
+            self._helper.write(data)
 
     # --- starting and replacing ---------------------------------------------------------
 
@@ -354,18 +317,17 @@ class Guardian:
         except CannotStartError as error:
             self._switch_off(str(error))
             return
-        told = [style.told for style in self._styles.values()]
+        told = [self._styles.tell_all()]
         for debt, owed in self._owed.items():
             told.append(owed.told)
             if owed.taken:
                 told.append(messages.pack(messages.TAKE, debt))
-        if told:
-            self._helper.write(b"".join(told))
+        self._write(b"".join(told))
 
     def _switch_off(self, reason: str) -> None:
         self._off = True
         self._owed.clear()
-        self._styles.clear()
+        self._styles = Styles(self._write)
         log.warning(
             "The guardian cannot be used and is left out: %s. Sessions are still closed by this "
             "process; after its sudden death only the ledger, or their ttl, ends them.",
@@ -438,26 +400,9 @@ def guardian() -> Guardian:
     return _guardian
 
 
-def _plan(style: _Style, search: Search, until: float, appears_by: float | None) -> list[Any]:
+def _plan(style: Style, search: Search, until: float, appears_by: float | None) -> list[Any]:
     """Write the arguments of a plan after the debt's name."""
     return [style.number, search.request.url, search.mark, until, appears_by or 0.0]
-
-
-def _end_key(end: EndRequest, line: LineSettings) -> Hashable:
-    """Return what two ends have in common if they differ in URL and birth at most."""
-    verify = end.verify
-    asked = None if verify is None else verify.request
-    return (
-        end.request.method,
-        *end.request.headers.items(),
-        end.gone,
-        end.again,
-        end.final,
-        end.repeat_while_field,
-        None if verify is None else (verify.status, verify.rows),
-        None if asked is None else (asked.method, asked.url, *asked.headers.items()),
-        line,
-    )
 
 
 def _after_fork_in_child() -> None:
