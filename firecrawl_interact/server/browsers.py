@@ -209,7 +209,7 @@ class Browsers:
             starting.exception()  # Whoever asked may be gone; asking marks it as seen.
 
     def _exited(self, browser: Browser) -> None:
-        if browser.alive and browser.status is Status.RUNNING:
+        if browser.alive:
             self._begin_end(browser, EndReason.EXITED)
 
     def _begin_end(self, browser: Browser, reason: EndReason) -> None:

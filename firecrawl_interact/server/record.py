@@ -6,7 +6,7 @@ import asyncio
 import enum
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -184,7 +184,7 @@ class Browser:
         self.last_activity = self.clock()
 
     @contextmanager
-    def connected(self) -> Iterator[None]:
+    def connected(self) -> Generator[None]:
         """Hold for as long as somebody is connected."""
         self._connections += 1
         try:

@@ -404,6 +404,23 @@ async def test_an_engine_that_does_not_stop_is_asked_again(clock, caplog):
     await browsers.aclose()
 
 
+async def test_an_engine_that_dies_after_a_failed_stop_gives_its_slot_back(clock):
+    """
+    Nobody has to ask again for what has gone by itself.
+    """
+    launcher = HeldEngines(failures=1)
+    browsers = Browsers(launcher, limit=1, clock=clock)
+    browser = await browsers.create(Wish())
+    launcher.last.go.set()
+    await browsers.end(browser)
+    browser.engine.crash()
+    await gone(browser)
+
+    assert EndReason.ASKED is browser.reason
+    assert () == browsers.list(alive=True)
+    await browsers.aclose()
+
+
 async def test_closing_ends_all_and_takes_no_more(clock):
     """
     A closed table has no browsers, and a start that was under way is given up.

@@ -103,57 +103,6 @@ def find(request: web.Request, team: str, session_id: str) -> Browser:
     return browser
 
 
-async def launch(request: web.Request, wish: Wish) -> Browser:
-    """Start a browser, or refuse as Firecrawl does."""
-    generation = request.app[SETTINGS].generation
-    _check_balance(request, wish, generation)
-    try:
-        return await request.app[BROWSERS].create(wish)
-    except ProfileInUseError:
-        text = "Browser operation conflicts with the current session or profile state."
-        if generation is Generation.G1:
-            text = (
-                "Another session is currently writing to this profile. Only one writer is allowed at a time."
-                " You can still access it with saveChanges: false, or try again later."
-            )
-        raise ProblemError(409, text) from None
-    except NoSlotError as error:
-        text = f"You have reached the maximum number of concurrent jobs ({error.limit})."
-        if generation is Generation.G1:
-            text += (
-                " Please wait for existing jobs to complete or destroy browser sessions"
-                " before creating new ones."
-            )
-        raise ProblemError(429, text) from None
-    except ShuttingDownError:
-        raise ProblemError(503, "The server is shutting down.") from None
-    except LocalBrowserError as error:
-        # Not Firecrawl's 502: its SDKs send a create again on that. 503 says that nothing was made.
-        raise ProblemError(503, str(error), code="LOCAL_BROWSER") from error
-
-
-async def stop(request: web.Request, browser: Browser) -> wire.DeleteReply:
-    """End a session and word the receipt."""
-    try:
-        async with asyncio.timeout(STOP_PATIENCE):
-            gone = await request.app[BROWSERS].end(browser)
-    except TimeoutError:
-        raise ProblemError(502, "Browser is still stopping. Retry deletion shortly.") from None
-    if not gone:
-        raise ProblemError(502, "Hangar did not confirm the stop request.")
-    generation = request.app[SETTINGS].generation
-    if generation is Generation.G1:
-        return wire.DeleteReply(success=True)
-    first, browser.settled = not browser.settled, True
-    return wire.DeleteReply(
-        success=True,
-        status=(browser.status if first else Status.STOPPED).value,
-        cleanup_queued=True if generation is Generation.G2 else None,
-        session_duration_ms=milliseconds(browser.duration) if first else None,
-        credits_billed=bill(browser),
-    )
-
-
 async def _create(request: web.Request, team: str) -> wire.CreateReply:
     settings = request.app[SETTINGS]
     if settings.credits is not None and settings.credits < LEAST_CREDITS:
@@ -165,7 +114,7 @@ async def _create(request: web.Request, team: str) -> wire.CreateReply:
     asked = await _create_request(request, settings.generation)
     if asked.zero_data_retention:
         raise ProblemError(403, "Zero Data Retention is not enabled for your team.")
-    browser = await launch(request, _wish(asked, team))
+    browser = await _launch(request, _wish(asked, team))
     expires_at = browser.expires_at
     playlist = settings.generation is Generation.G2 and asked.record_session is not False
     return wire.CreateReply(
@@ -200,7 +149,7 @@ async def _status(request: web.Request, team: str) -> wire.GetReply:
 
 
 async def _delete(request: web.Request, team: str) -> wire.DeleteReply:
-    return await stop(request, find(request, team, request.match_info["session_id"]))
+    return await _stop(request, find(request, team, request.match_info["session_id"]))
 
 
 async def _delete_profile(request: web.Request, team: str) -> wire.DeleteReply:
@@ -249,6 +198,57 @@ def _throttle(request: web.Request, team: str, kind: str) -> None:
     )
 
 
+async def _launch(request: web.Request, wish: Wish) -> Browser:
+    """Start a browser, or refuse as Firecrawl does."""
+    generation = request.app[SETTINGS].generation
+    _check_balance(request, wish, generation)
+    try:
+        return await request.app[BROWSERS].create(wish)
+    except ProfileInUseError:
+        text = "Browser operation conflicts with the current session or profile state."
+        if generation is Generation.G1:
+            text = (
+                "Another session is currently writing to this profile. Only one writer is allowed at a time."
+                " You can still access it with saveChanges: false, or try again later."
+            )
+        raise ProblemError(409, text) from None
+    except NoSlotError as error:
+        text = f"You have reached the maximum number of concurrent jobs ({error.limit})."
+        if generation is Generation.G1:
+            text += (
+                " Please wait for existing jobs to complete or destroy browser sessions"
+                " before creating new ones."
+            )
+        raise ProblemError(429, text) from None
+    except ShuttingDownError:
+        raise ProblemError(503, "The server is shutting down.") from None
+    except LocalBrowserError as error:
+        # Not Firecrawl's 502: its SDKs send a create again on that. 503 says that nothing was made.
+        raise ProblemError(503, str(error), code="LOCAL_BROWSER") from error
+
+
+async def _stop(request: web.Request, browser: Browser) -> wire.DeleteReply:
+    """End a session and word the receipt."""
+    try:
+        async with asyncio.timeout(STOP_PATIENCE):
+            gone = await request.app[BROWSERS].end(browser)
+    except TimeoutError:
+        raise ProblemError(502, "Browser is still stopping. Retry deletion shortly.") from None
+    if not gone:
+        raise ProblemError(502, "Hangar did not confirm the stop request.")
+    generation = request.app[SETTINGS].generation
+    if generation is Generation.G1:
+        return wire.DeleteReply(success=True)
+    first, browser.settled = not browser.settled, True
+    return wire.DeleteReply(
+        success=True,
+        status=(browser.status if first else Status.STOPPED).value,
+        cleanup_queued=True if generation is Generation.G2 else None,
+        session_duration_ms=milliseconds(browser.duration) if first else None,
+        credits_billed=bill(browser),
+    )
+
+
 def _check_balance(request: web.Request, wish: Wish, generation: Generation) -> None:
     balance = request.app[SETTINGS].credits
     needed = credits_for(wish.ttl or 0)
@@ -263,7 +263,7 @@ async def _create_request(request: web.Request, generation: Generation) -> wire.
         body = {name: value for name, value in body.items() if name not in NEWER_FIELDS}
         if generation is Generation.G1:
             # It took fractions. Nobody can tell them from the next whole second.
-            body |= {name: math.ceil(body[name]) for name in TIMES if isinstance(body.get(name), float)}
+            body |= {name: math.ceil(body[name]) for name in TIMES if _is_fraction(body.get(name))}
     try:
         asked = wire.DIALECT.structure(body, wire.CreateRequest)
     except MisfitError as misfit:
@@ -272,6 +272,10 @@ async def _create_request(request: web.Request, generation: Generation) -> wire.
     if nulls:
         raise _bad_request(nulls)
     return asked
+
+
+def _is_fraction(value: object) -> bool:
+    return isinstance(value, float) and math.isfinite(value)
 
 
 def _bad_request(details: list[zod.Complaint]) -> ProblemError:
