@@ -26,9 +26,10 @@ def resolve(path: str | os.PathLike[str] | None) -> Path:
     if path is None:
         from platformdirs import user_state_path  # only where a ledger is used
 
-        path = user_state_path(APP)
-        if not path.is_absolute():
-            raise LedgerError("This user has no home folder, so there is no place for a ledger")
+        try:
+            path = user_state_path(APP)
+        except RuntimeError as error:
+            raise LedgerError("This user has no home folder, so there is no place for a ledger") from error
     folder = Path(os.path.abspath(path))  # noqa: PTH100  # resolve() would follow the last link too
     return folder.parent.resolve() / folder.name
 

@@ -77,7 +77,9 @@ class Store:
             if connection.executemany(update, lives).rowcount < len(lives):
                 here = "SELECT 1 FROM session WHERE id = ?"
                 ids = [life[-1] for life in lives]
-                missing = [entry_id for entry_id in ids if not connection.execute(here, (entry_id,)).fetchone()]
+                missing = [
+                    entry_id for entry_id in ids if not connection.execute(here, (entry_id,)).fetchone()
+                ]
             connection.executemany("DELETE FROM session WHERE id = ?", ((entry_id,) for entry_id in settled))
             return missing
 
@@ -124,7 +126,7 @@ class Store:
                 connection.execute("BEGIN IMMEDIATE")
                 result = work(connection)
                 connection.execute("COMMIT")
-            except sqlite3.Error as error:
+            except (sqlite3.Error, UnicodeDecodeError) as error:
                 if not self._may_repeat(error, deadline):
                     raise self._failure(error) from error
             except BaseException:
@@ -140,7 +142,7 @@ class Store:
                     raise LedgerError(f"{self.folder / FILE} does not stay in its place")
             time.sleep(BUSY_POLL)
 
-    def _may_repeat(self, error: sqlite3.Error, deadline: float) -> bool:
+    def _may_repeat(self, error: Exception, deadline: float) -> bool:
         if _code(error) not in _BUSY or time.monotonic() > deadline:
             return False
         if self._connection is not None and self._connection.in_transaction:
@@ -150,7 +152,7 @@ class Store:
                 self.close()
         return True
 
-    def _failure(self, error: sqlite3.Error) -> LedgerError:
+    def _failure(self, error: Exception) -> LedgerError:
         path = self.folder / FILE
         self.close()
         if _code(error) in _DAMAGED:
@@ -259,8 +261,10 @@ class _DamageError(sqlite3.DatabaseError):
     sqlite_errorcode = sqlite3.SQLITE_CORRUPT
 
 
-def _code(error: sqlite3.Error) -> int:
+def _code(error: Exception) -> int:
     """Return the primary result code."""
+    if isinstance(error, UnicodeDecodeError):  # SQLite complains of a damaged schema in its own words.
+        return sqlite3.SQLITE_CORRUPT
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 

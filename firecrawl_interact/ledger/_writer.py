@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from firecrawl_interact.ledger._jobs import Ask, Job, Opened, Outcome, Plan, Settled, deliver, drop
 from firecrawl_interact.ledger.base import LedgerError
-from firecrawl_interact.ledger.entry import Entry
 
 if TYPE_CHECKING:
     from firecrawl_interact.ledger._store import Store
@@ -23,54 +23,6 @@ if TYPE_CHECKING:
 MAX_BATCH = 512  # Jobs in one commit; bounds the memory of a burst.
 EXIT_PATIENCE = 0.9  # Seconds that the exit of the interpreter waits for the last commits, in all.
 FORK_PATIENCE = 1.0  # Seconds that a fork waits for a commit under way.
-
-
-@attrs.define(eq=False)
-class Job:
-    """
-    One thing to do on the thread.
-
-    Attributes:
-        waiter: Future of the loop that waits for it, or None.
-
-        unwanted: What to do with a result that nobody takes any more.
-    """
-
-    waiter: asyncio.Future[Any] | None = attrs.field(default=None, init=False)
-    unwanted: Callable[[Any], object] | None = attrs.field(default=None, kw_only=True)
-
-
-@attrs.define(eq=False)
-class Plan(Job):
-    """Write an entry."""
-
-    entry: Entry
-
-
-@attrs.define(eq=False)
-class Opened(Job):
-    """Write the provider's id."""
-
-    entry_id: str
-    session_id: str
-    expires_at: float
-
-
-@attrs.define(eq=False)
-class Settled(Job):
-    """Strike an entry out."""
-
-    entry_id: str
-
-
-@attrs.define(eq=False)
-class Ask(Job):
-    """Run something else with the store, by itself, after the changes that came before it."""
-
-    question: Callable[[Store], Any]
-
-
-Outcome = tuple[Job, Any, Exception | None]
 
 
 @attrs.define(eq=False)
@@ -125,7 +77,7 @@ class Writer:
             batch = self._next_batch()
             with self.busy:
                 outcomes = list(self._work(batch))
-            _deliver(outcomes)
+            deliver(outcomes)
             del batch, outcomes  # Not kept alive while idle.
 
     def _next_batch(self) -> list[Job]:
@@ -199,7 +151,7 @@ async def do(folder: Path, job: Job) -> Any:
     except asyncio.CancelledError:
         # The outcome may have come together with the cancellation.
         if not waiter.cancelled() and waiter.done() and waiter.exception() is None:
-            _drop(job, waiter.result())
+            drop(job, waiter.result())
         raise
 
 
@@ -238,45 +190,6 @@ def _change(store: Store, changes: Sequence[Job]) -> set[str]:
             settled=[job.entry_id for job in changes if isinstance(job, Settled)],
         )
     )
-
-
-def _deliver(outcomes: list[Outcome]) -> None:
-    """Wake each loop once for all that is ready for it."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[Outcome]] = {}
-    for outcome in outcomes:
-        waiter = outcome[0].waiter
-        if waiter is not None:
-            by_loop.setdefault(waiter.get_loop(), []).append(outcome)
-    for loop, ready in by_loop.items():
-        try:
-            loop.call_soon_threadsafe(_resolve, ready)
-        except RuntimeError:  # The loop is closed: nobody waits any more.
-            for job, result, _ in ready:
-                _drop(job, result)
-
-
-def _resolve(ready: list[Outcome]) -> None:
-    for job, result, problem in ready:
-        waiter = job.waiter
-        if waiter is None or waiter.done():
-            _drop(job, result)
-        elif problem is None:
-            waiter.set_result(result)
-        else:
-            waiter.set_exception(_error(problem))
-
-
-def _drop(job: Job, result: Any) -> None:
-    if job.unwanted is not None and result is not None:
-        job.unwanted(result)
-
-
-def _error(problem: Exception) -> LedgerError:
-    """Make an error for one waiter: many may wait for the same commit."""
-    known = isinstance(problem, LedgerError)
-    error = LedgerError(str(problem) if known else f"The ledger failed: {type(problem).__name__}")
-    error.__cause__ = problem
-    return error
 
 
 # --- the end of the interpreter, and forks ----------------------------------------------

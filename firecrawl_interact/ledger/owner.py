@@ -160,6 +160,7 @@ def _begin(folder: Path) -> Lease:
 
 def _leases(folder: Path) -> Path:
     leases = folder / "leases"
+    _folder.prepare(folder)
     _folder.prepare(leases)
     return leases
 

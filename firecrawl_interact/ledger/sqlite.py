@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from firecrawl_interact.ledger import _claims, _fingerprint, _folder, _rows, _writer
+from firecrawl_interact.ledger._jobs import Ask, Job, Opened, Plan, Settled
 from firecrawl_interact.ledger.base import Claim, LedgerError
 from firecrawl_interact.ledger.entry import Entry
 from firecrawl_interact.ledger.owner import Lease, is_alive
@@ -58,18 +59,18 @@ class SqliteLedger:
     async def plan(self, entry: Entry) -> None:
         """Write down, before a create is sent, that it may come to be owed. The owner is set here."""
         _rows.check(entry)
-        await self._do(_writer.Plan(entry))
+        await self._do(Plan(entry))
 
     async def opened(self, entry_id: str, session_id: str, expires_at: float) -> None:
         """Write down the provider's id; a missing entry is a `LedgerError`."""
         _rows.check_texts(entry_id, session_id)
         _rows.check_time(expires_at)
-        await self._do(_writer.Opened(entry_id, session_id, expires_at))
+        await self._do(Opened(entry_id, session_id, expires_at))
 
     async def settled(self, entry_id: str) -> None:
         """Strike an entry out; a missing one is no error."""
         _rows.check_texts(entry_id)
-        await self._do(_writer.Settled(entry_id))
+        await self._do(Settled(entry_id))
 
     def settled_soon(self, entry_id: str) -> None:
         """
@@ -80,7 +81,7 @@ class SqliteLedger:
         # Were it lost, the entry stays, and a sweep finds its session gone.
         with contextlib.suppress(LedgerError):
             _rows.check_texts(entry_id)
-            _writer.hand_over(self.folder, _writer.Settled(entry_id))
+            _writer.hand_over(self.folder, Settled(entry_id))
 
     async def owed(self) -> list[Entry]:
         """Return every entry, of all owners, oldest first; those past their deadline are forgotten first."""
@@ -110,9 +111,9 @@ class SqliteLedger:
     async def _ask(
         self, question: Callable[[Store], Any], *, unwanted: Callable[[Any], object] | None = None
     ) -> Any:
-        return await self._do(_writer.Ask(question, unwanted=unwanted))
+        return await self._do(Ask(question, unwanted=unwanted))
 
-    async def _do(self, job: _writer.Job) -> Any:
+    async def _do(self, job: Job) -> Any:
         if self._closed:
             raise LedgerError("The ledger was closed")
         return await _writer.do(self.folder, job)
@@ -134,7 +135,7 @@ class SqliteClaim:
         self._released = True
         # Where the store fails, the lease file stays; the lock is let go in any case.
         with contextlib.suppress(LedgerError):
-            await _writer.do(self._folder, _writer.Ask(functools.partial(_claims.let_go, lease=self._lease)))
+            await _writer.do(self._folder, Ask(functools.partial(_claims.let_go, lease=self._lease)))
 
 
 def _owed(store: Store) -> list[Entry]:
