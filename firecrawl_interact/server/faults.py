@@ -39,8 +39,13 @@ class Action(enum.Enum):
     STATUS = "status"  # Answer `status`, `headers` and `body` instead.
     HTML = "html"  # Answer `status` with a page for humans.
     NO_ID = "no-id"  # Answer without any id.
+    STRIP = "strip"  # Answer without `fields`.
+    LEAVE = "leave"  # Answer as usual, then close the kept connection without announcing it.
     LAG = "lag"  # Behave like a replica that has not heard yet: 404 for one session, an empty list.
     OUTAGE = "outage"  # Stop listening for `seconds`, and cut every connection.
+
+
+_SPOILING = frozenset({Action.TRUNCATE, Action.NO_ID, Action.STRIP, Action.LEAVE})  # They need a true answer.
 
 
 class When(enum.Enum):
@@ -75,6 +80,8 @@ class Rule:
         headers: For ``status``.
 
         body: Text of the answer, for ``status``.
+
+        fields: Names that are taken out of the answer, at any depth, for ``strip``.
     """
 
     on: str = attrs.field(default="any", validator=attrs.validators.in_(KINDS | {"any"}))
@@ -86,6 +93,7 @@ class Rule:
     status: int = 500
     headers: Mapping[str, str] = attrs.field(factory=dict)
     body: str = ""
+    fields: tuple[str, ...] = ()
 
     def strikes(self, kind: str, count: int) -> bool:
         """Tell whether this is one of the requests meant; *count* is its number among its kind."""
@@ -257,7 +265,7 @@ def _struck(plan: FaultPlan, rule: Rule, kind: str, request: web.Request, procee
     """Wrap *proceed* in one rule."""
 
     async def strike() -> web.StreamResponse:
-        if rule.do in {Action.TRUNCATE, Action.NO_ID} or (rule.do is Action.LAG and kind == LIST):
+        if rule.do in _SPOILING or (rule.do is Action.LAG and kind == LIST):
             return await _spoil(rule, request, await proceed())
         response = await proceed() if rule.when is When.AFTER else None
         match rule.do:
@@ -322,8 +330,16 @@ async def _spoil(rule: Rule, request: web.Request, response: web.StreamResponse)
         await half.write(body[: len(body) // 2])
         _cut(request, reset=False)
         return half
+    if rule.do is Action.LEAVE:
+        await response.prepare(request)
+        await response.write_eof()
+        _cut(request, reset=False)
+        return response
     document = json.loads(body)
-    spoilt = _without_ids(document) if rule.do is Action.NO_ID else _without_rows(document)
+    if rule.do is Action.LAG:
+        spoilt = _without_rows(document)
+    else:
+        spoilt = _without(document, _ID_FIELDS if rule.do is Action.NO_ID else frozenset(rule.fields))
     return web.json_response(spoilt, status=response.status)
 
 
@@ -340,9 +356,9 @@ def _id_in(response: web.StreamResponse) -> str | None:
     return made if isinstance(made, str) else None
 
 
-def _without_ids(value: Any) -> Any:
+def _without(value: Any, fields: frozenset[str]) -> Any:
     if isinstance(value, dict):
-        return {name: _without_ids(inner) for name, inner in value.items() if name not in _ID_FIELDS}
+        return {name: _without(inner, fields) for name, inner in value.items() if name not in fields}
     return value
 
 

@@ -171,6 +171,7 @@ def _kind(error: BaseException) -> str:
         ("cancelled", asyncio.CancelledError),
         ("interrupt", KeyboardInterrupt),
         ("exit", SystemExit),
+        ("closed", GeneratorExit),
         ("group", BaseExceptionGroup),
     ):
         if isinstance(error, parents):

@@ -19,6 +19,9 @@ def send(step: Step, pid: int) -> None:
                 os.killpg(pid, number)
             case "tree":
                 kill_tree(pid)
+            case "helpers":
+                for member in descendants(pid):
+                    _signal(member, number)
             case _:
                 os.kill(pid, number)
 
@@ -39,6 +42,17 @@ def kill_tree(pid: int) -> None:
         found = [child for parent in tree for child in children.get(parent, ()) if child not in tree]
     for member in tree:
         _signal(member, signal.SIGKILL)
+
+
+def descendants(pid: int) -> list[int]:
+    """Find the children of a process, and theirs."""
+    children = _children()
+    found: list[int] = []
+    parents = [pid]
+    while parents:
+        parents = [child for parent in parents for child in children.get(parent, ())]
+        found += parents
+    return found
 
 
 def kill_group(pid: int) -> None:

@@ -20,6 +20,7 @@ TIMEOUT = "timeout"  # TimeoutError of the caller's own time limit.
 GROUP = "group"  # An exception group.
 INTERRUPT = "interrupt"  # KeyboardInterrupt.
 EXIT = "exit"  # SystemExit.
+CLOSED = "closed"  # GeneratorExit: Python let go of a coroutine that nobody will run on.
 ERROR = "error"  # Any other Exception: the client's own report of a failure.
 
 
@@ -31,7 +32,8 @@ class Step:
     Attributes:
         do: A signal's name without SIG, such as ``KILL``; ``release`` (held requests go on);
             ``outage`` (the server is away for *seconds*); ``mark`` (let the event ``mark.go``
-            happen); ``alive`` (check that its sessions still run).
+            happen); ``alive`` (check that its sessions still run); ``neighbour`` (run another
+            process on the same state folder, which opens and closes a session).
 
         after: Event of the server that is waited for first; marks are the program's own.
 
@@ -39,8 +41,9 @@ class Step:
 
         gap: Seconds to wait after that; only for what cannot be told by an event.
 
-        to: Who gets the signal: ``process``, its process ``group``, or the ``tree``: it and all
-            its descendants at once, as when a container is killed.
+        to: Who gets the signal: ``process``, its process ``group``, its ``helpers`` (all
+            descendants, but not itself), or the ``tree``: all of them at once, as when a
+            container is killed.
 
         seconds: Length of an outage.
     """

@@ -143,7 +143,7 @@ class Trial:
                 env=os.environ | {"XDG_STATE_HOME": str(folder)},
                 start_new_session=True,
             )
-        doing = asyncio.create_task(self._do(steps, process.pid))
+        doing = asyncio.create_task(self._do(steps, process.pid, folder))
         try:
             async with asyncio.timeout(scenario.within):
                 await process.communicate(json.dumps(order).encode())  # Closes stdin, too.
@@ -154,7 +154,7 @@ class Trial:
             await process.wait()
         await doing
 
-    async def _do(self, steps: Sequence[Step], pid: int) -> None:
+    async def _do(self, steps: Sequence[Step], pid: int, folder: Path) -> None:
         """Do to the process what the scenario says."""
         for step in steps:
             if not await self._until(f"event={step.after}&count={step.count}", self.case.scenario.within):
@@ -168,6 +168,8 @@ class Trial:
                     await self._post(f"/_lab/outage?seconds={step.seconds}")
                 case "mark":
                     await self._post("/_lab/mark/go")
+                case "neighbour":
+                    await self._process("plain:once", folder, ())
                 case "alive":
                     if not (await self._get("/_lab/state"))["live"]:
                         self._wrong.append("the session was ended while its owner had it")

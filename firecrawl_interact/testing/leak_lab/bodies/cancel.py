@@ -43,6 +43,8 @@ async def at(bench: Bench) -> None:
         bench.release()
     await bench.ended(task)
     bench.claim(task.cancelled(), "the task does not count as cancelled")
+    if "then" in bench.args:
+        await bench.seen(bench.args["then"])
 
 
 async def storm(bench: Bench) -> None:

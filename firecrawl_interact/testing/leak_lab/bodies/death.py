@@ -107,6 +107,14 @@ async def paused(bench: Bench) -> None:
             _claim_alive(bench)
 
 
+async def another(bench: Bench) -> None:
+    """Hold a session, and when told so, a second one."""
+    async with bench.open():
+        bench.mark("first")
+        await bench.seen("mark.go")
+        await holding(bench)
+
+
 async def term_cancels_all(bench: Bench) -> None:
     """Cancel every task when SIGTERM comes, as many servers do, while a create is under way."""
 

@@ -6,8 +6,9 @@ import asyncio
 import time
 
 from firecrawl_interact.testing.leak_lab.bench import Bench
+from firecrawl_interact.testing.leak_lab.bodies.plain import once
 
-SHORT = 0.3  # Seconds; below the delay that the scenario gives the server.
+SHORT = 0.5  # Seconds; well below the delay that the scenario gives the server.
 BUSY = 0.5  # Part of a core that waiting may cost at most; a spin takes all of it.
 
 
@@ -40,6 +41,7 @@ async def fail_after(bench: Bench) -> None:
     """Open under a time limit that raises."""
     import anyio
 
+    await once(bench)  # Imports and connects, so that the time is the provider's alone.
     with bench.reporting(), anyio.fail_after(SHORT):
         async with bench.open():
             await anyio.sleep_forever()

@@ -16,6 +16,13 @@ async def once(bench: Bench) -> None:
             bench.mark("inside")
 
 
+async def once_in_outage(bench: Bench) -> None:
+    """Enter a block while the server is away, and leave it."""
+    bench.mark("ready")
+    await bench.seen("outage.begun")
+    await once(bench)
+
+
 async def raising(bench: Bench) -> None:
     """Leave it by an exception."""
     with bench.reporting():

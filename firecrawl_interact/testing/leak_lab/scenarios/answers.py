@@ -28,9 +28,8 @@ def _delete(name: str, *rules: Mapping[str, Any], **more: Any) -> Scenario:
     return Scenario(
         name=f"delete_{name}",
         group="delete",
-        body="plain:once",
         rules=tuple(Rule(on="delete", **rule) for rule in rules),
-        **more,
+        **({"body": "plain:once"} | more),
     )
 
 
@@ -86,6 +85,14 @@ DELETE = (
     _delete("dropped_after", {"do": Action.DROP, "when": When.AFTER}, fast=True),
     _delete("reset_before", {"do": Action.RESET}),
     _delete("reset_three_times", {"do": Action.RESET, "times": 3}),
+    _delete(
+        "left_kept_connection",
+        {"do": Action.LEAVE, "times": None},
+        body="plain:in_turn",
+        args={"count": 5},
+        posts=5,
+    ),
+    _delete("hung", {"do": Action.HOLD}, options={"close_timeout": 1.5}, raises=(ERROR,), error="CloseError"),
     _delete("slow", {"do": Action.DELAY, "seconds": 3.0}),
     _delete("outage", {"do": Action.OUTAGE, "seconds": 1.5}, settle=10.0),
     Scenario(
@@ -121,6 +128,31 @@ CREATE = (
     _create("reset_after", {"do": Action.RESET, "when": When.AFTER}, **_UNKNOWN),
     _create("truncated", {"do": Action.TRUNCATE}, **_UNKNOWN),
     _create("without_id", {"do": Action.NO_ID}, **_UNKNOWN),
+    _create("without_links", {"do": Action.STRIP, "fields": ("cdpUrl", "cdp_url")}, raises=(ERROR,)),
+    Scenario(
+        name="create_in_short_outage",
+        group="create",
+        body="plain:once_in_outage",
+        steps=(Step(do="outage", after="mark.ready", seconds=1.0),),
+    ),
+    Scenario(
+        name="create_in_long_outage",
+        group="create",
+        body="plain:once_in_outage",
+        options={"open_timeout": 1.0},
+        steps=(Step(do="outage", after="mark.ready", seconds=30.0),),
+        raises=(ERROR,),
+        error="TransportError",
+        posts=0,
+    ),
+    *(
+        _create(f"{name}_relayed", rule, options={"relay": True}, **_UNKNOWN)
+        for name, rule in (
+            ("502_page_after_effect", {"do": Action.HTML, "status": 502, "when": When.AFTER}),
+            ("dropped_after", {"do": Action.DROP, "when": When.AFTER}),
+            ("truncated", {"do": Action.TRUNCATE}),
+        )
+    ),
     _create("slow", {"do": Action.DELAY, "seconds": 3.0}),
     _create(
         "hung_after_effect",

@@ -151,6 +151,39 @@ DEATH = (
         settle=12.0,  # The helper looks for the mark for 10 s.
     ),
     Scenario(
+        name="kill_in_relayed_create",
+        group="death",
+        body="plain:once",
+        options={"relay": True},  # The helper process sends the create, and hears the answer.
+        rules=(CREATE_HELD,),
+        steps=(Step(do="KILL", after="create.received"), Step(do="release", after="create.received")),
+    ),
+    Scenario(
+        name="kill_in_drain",
+        group="death",
+        body="cancel:holding",
+        rules=(DELETE_HELD,),
+        steps=(Step(do="INT"), Step(do="KILL", after="delete.received")),
+        raises=ENDINGS,
+    ),
+    Scenario(
+        name="kill_after_helper_was_killed",
+        group="death",
+        body="cancel:holding",
+        steps=(Step(do="KILL", to="helpers"), Step(do="KILL", gap=1.0)),
+    ),
+    Scenario(
+        name="kill_after_helper_was_killed_between_two",
+        group="death",
+        body="death:another",
+        steps=(
+            Step(do="KILL", to="helpers", after="mark.first"),
+            Step(do="mark", after="mark.first"),
+            Step(do="KILL"),
+        ),
+        posts=2,
+    ),
+    Scenario(
         name="kill_in_delete",
         group="death",
         body="plain:once",
@@ -228,6 +261,13 @@ HARM = (
             Step(do="mark"),
         ),
         fast=True,
+    ),
+    Scenario(
+        name="neighbour_keeps_its_session",
+        group="harm",
+        body="death:paused",
+        steps=(Step(do="neighbour"), Step(do="alive"), Step(do="mark")),
+        posts=2,
     ),
     Scenario(name="forks_end_nothing", group="harm", body="death:fork_exits"),
     Scenario(name="fork_ends_its_own_only", group="harm", body="death:fork_works", posts=2),

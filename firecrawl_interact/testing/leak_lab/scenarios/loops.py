@@ -6,7 +6,15 @@ from typing import Any
 
 import attrs
 
-from firecrawl_interact.testing.leak_lab.scenario import CANCELLED, EXIT, INTERRUPT, NOTHING, Scenario, Step
+from firecrawl_interact.testing.leak_lab.scenario import (
+    CANCELLED,
+    CLOSED,
+    EXIT,
+    INTERRUPT,
+    NOTHING,
+    Scenario,
+    Step,
+)
 from firecrawl_interact.testing.leak_lab.scenarios import cancel
 from firecrawl_interact.testing.leak_lab.scenarios.cancel import (
     CREATE_HELD,
@@ -70,8 +78,17 @@ LOOPS = (
         args={"drop": True},
         noise=("ResourceWarning",),  # The client is expected to complain.
     ),
-    Scenario(name="loop_stopped_and_closed", group="loops", body="loops:stopped", noise=ABANDONED, fast=True),
-    Scenario(name="loop_never_closed", group="loops", body="loops:never_closed", noise=ABANDONED),
+    Scenario(
+        name="loop_stopped_and_closed",
+        group="loops",
+        body="loops:stopped",
+        raises=(CLOSED,),
+        noise=ABANDONED,
+        fast=True,
+    ),
+    Scenario(
+        name="loop_never_closed", group="loops", body="loops:never_closed", raises=(CLOSED,), noise=ABANDONED
+    ),
     Scenario(name="daemon_thread", group="loops", body="loops:daemon_thread", noise=ABANDONED),
     Scenario(name="three_threads", group="loops", body="loops:threads", posts=3),
     Scenario(name="three_runs", group="loops", body="loops:three_runs", posts=3),
