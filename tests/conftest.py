@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
 
@@ -13,6 +15,10 @@ from aioresponses import aioresponses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# Processes that multiprocessing spawns import test modules by their names. At the end of the
+# path, so that an installed wheel goes before the clone.
+sys.path.append(str(Path(__file__).resolve().parent.parent))
 
 # Whoever runs the suite may have keys set; a test must neither use nor spend them.
 OURS = ("FIRECRAWL_", "ANCHORBROWSER_", "ANCHOR_")
