@@ -6,6 +6,7 @@ import os
 import re
 import ssl as tls
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
 import attrs
@@ -65,8 +66,8 @@ class Access:
 
     origin: str
     key: str | None = attrs.field(default=None, repr=False)
-    headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
-    body_headers: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
+    body_headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
     connection: ConnectionSettings = attrs.field(factory=ConnectionSettings, repr=False)
     line: LineSettings | None = attrs.field(factory=LineSettings, repr=False)
 
@@ -151,8 +152,12 @@ def _checked_key(key: object) -> str:
     return key
 
 
-def _checked_headers(headers: object, home: Home) -> dict[str, str]:
-    if not isinstance(headers, Mapping):
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _checked_headers(headers: Mapping[Any, Any], home: Home) -> dict[str, str]:
+    if not _is_mapping(headers):
         raise InvalidOptionError(
             f"headers must be a mapping, not {type(headers).__name__}.", option="headers"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from firecrawl_interact.errors import InvalidOptionError
 from firecrawl_interact.models import Profile, SessionOptions
@@ -32,12 +32,10 @@ def check_types(options: SessionOptions) -> None:
     country: Any = options.country
     if country is not None and not isinstance(country, str):
         raise _wrong("country", "text", country)
-    tags: Any = options.tags
-    if not isinstance(tags, tuple) or not all(isinstance(tag, str) and tag for tag in tags):
-        raise _wrong("tags", "a tuple of non-empty texts", tags)
-    extra: Any = options.extra
-    if extra is not None and not isinstance(extra, Mapping):
-        raise _wrong("extra", "a mapping", extra)
+    if not _are_tags(options.tags):
+        raise _wrong("tags", "a tuple of non-empty texts", options.tags)
+    if options.extra is not None and not _is_mapping(options.extra):
+        raise _wrong("extra", "a mapping", options.extra)
 
 
 def whole(value: float) -> float:
@@ -68,14 +66,14 @@ def encode_body(body: dict[str, Any], extra: Mapping[str, Any] | None) -> bytes:
         raise InvalidOptionError("extra must be representable as JSON.", option="extra") from None
 
 
-def _merge(body: dict[str, Any], extra: Mapping[str, Any], path: str) -> None:
+def _merge(body: dict[str, Any], extra: Mapping[Any, Any], path: str) -> None:
     for key, value in extra.items():
         if not isinstance(key, str):
             raise InvalidOptionError("extra must have texts for keys.", option="extra")
         where = f"{path}.{key}" if path else key
         if key not in body:
             body[key] = value
-        elif isinstance(body[key], dict) and isinstance(value, Mapping):
+        elif isinstance(body[key], dict) and _is_mapping(value):
             _merge(body[key], value, where)
         else:
             raise InvalidOptionError(f"extra must not set {where}: an option does.", option="extra")
@@ -86,6 +84,15 @@ def _is_profile(value: object) -> bool:
         return False
     name: Any = value.name
     return isinstance(name, str) and type(value.save_changes) is bool
+
+
+def _are_tags(value: object) -> bool:
+    tags = cast("tuple[object, ...]", value)
+    return isinstance(value, tuple) and all(isinstance(tag, str) and tag for tag in tags)
+
+
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, Mapping)
 
 
 def _wrong(option: str, expected: str, value: object) -> InvalidOptionError:

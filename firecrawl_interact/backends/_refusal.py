@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
@@ -25,6 +25,7 @@ from firecrawl_interact.transport.redact import redact
 from firecrawl_interact.transport.retry import retry_after
 
 _LONGEST_TEXT = 300  # Characters of the provider's words that are kept.
+_MOST_DETAILS = 3  # Complaints about fields that are kept.
 _REQUEST_IDS = (
     "x-request-id",
     "request-id",
@@ -78,15 +79,15 @@ class Words:
 def read_words(answer: Answer) -> Words:
     """Read an error body, whichever of the shapes seen so far it has."""
     try:
-        document = json.loads(answer.body)
+        parsed: object = json.loads(answer.body)
     except (ValueError, RecursionError):
         raw = answer.body[: 4 * _LONGEST_TEXT].decode(errors="replace")
         return Words(text=" ".join(raw.split()))
-    if not isinstance(document, dict):
-        return Words(text=document if isinstance(document, str) else "")
-    holder = document
-    while isinstance(holder.get("error"), dict):  # Some of Anchor's routes nest it twice.
-        holder = holder["error"]
+    if isinstance(parsed, str):
+        return Words(text=parsed)
+    holder = document = _object(parsed)
+    while nested := _object(holder.get("error")):  # Some of Anchor's routes nest it twice.
+        holder = nested
     text = next((found for key in ("message", "error") if isinstance(found := holder.get(key), str)), "")
     code = holder.get("code", document.get("code"))
     wait: Any = document.get("retry_after_seconds")
@@ -130,14 +131,20 @@ def _error_class(status: int, spoken: str) -> type[BackendError]:
     return ServerError if status >= _SERVER_ERRORS else _ERRORS.get(status, BackendError)
 
 
-def _details(details: Any) -> str:
+def _details(details: object) -> str:
     """Say which fields a validation disliked; "Bad Request" alone helps nobody."""
-    if not isinstance(details, list):
-        return ""
-    lines = []
-    for issue in details[:3]:
-        if isinstance(issue, dict) and isinstance(issue.get("message"), str):
-            path = issue.get("path")
-            where = ".".join(map(str, path)) if isinstance(path, list) else ""
-            lines.append(f"{where}: {issue['message']}" if where else issue["message"])
+    lines: list[str] = []
+    for issue in map(_object, _array(details)[:_MOST_DETAILS]):
+        message = issue.get("message")
+        where = ".".join(map(str, _array(issue.get("path"))))
+        if isinstance(message, str):
+            lines.append(f"{where}: {message}" if where else message)
     return f" ({'; '.join(lines)})" if lines else ""
+
+
+def _object(value: object) -> dict[str, Any]:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _array(value: object) -> list[object]:
+    return cast("list[object]", value) if isinstance(value, list) else []

@@ -8,7 +8,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, cast
 
 from firecrawl_interact.backends.base import Backend
 from firecrawl_interact.config import Settings
@@ -143,10 +143,7 @@ def _make(name: str, api_key: str | None, base_url: str | None, settings: Settin
     given = {"api_key": api_key, "base_url": base_url}
     arguments = {option: value for option, value in given.items() if value is not None}
     _refuse_unknown(name, target, arguments)
-    made = target(**arguments)
-    if not isinstance(made, Backend):
-        raise UsageError(f"The backend {name!r} makes {type(made).__name__} objects, which are no Backend.")
-    return made
+    return _checked_backend(name, target(**arguments))
 
 
 def _target(name: str) -> Target:
@@ -213,7 +210,7 @@ def _refuse_unknown(name: str, target: Callable[..., Backend], arguments: dict[s
 
 
 def _is_list(backend: object) -> TypeGuard[Sequence[str | Backend]]:
-    return isinstance(backend, Sequence) and len(backend) > 0
+    return isinstance(backend, Sequence) and len(cast("Sequence[object]", backend)) > 0
 
 
 def _checked_item(item: object) -> str | Backend:
@@ -222,6 +219,12 @@ def _checked_item(item: object) -> str | Backend:
     raise InvalidOptionError(
         f"backend must hold names and backends, not {type(item).__name__}.", option="backend"
     )
+
+
+def _checked_backend(name: str, made: object) -> Backend:
+    if isinstance(made, Backend):
+        return made
+    raise UsageError(f"The backend {name!r} makes {type(made).__name__} objects, which are no Backend.")
 
 
 def _check_name(name: object) -> None:

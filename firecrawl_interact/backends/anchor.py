@@ -7,7 +7,7 @@ import os
 import ssl as tls
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import TypeVar, cast
 from urllib.parse import quote
 
 from firecrawl_interact.backends._access import Home, make_access
@@ -314,12 +314,14 @@ def _profile(profile: Profile) -> wire.Profile:
 
 def _asks_read_only(options: SessionOptions) -> bool:
     """Tell whether *extra* asks for a live view that takes no input."""
-    found: Any = options.extra
+    found: object = options.extra
     for key in ("session", "live_view", "read_only"):
-        found = found.get(key) if isinstance(found, Mapping) else None
+        found = cast("Mapping[str, object]", found).get(key) if isinstance(found, Mapping) else None
     return found is True
 
 
 def _texts(tags: object) -> tuple[str, ...]:
     """Read tags; an older copy of the specification makes them an object."""
-    return tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else ()
+    if not isinstance(tags, list):
+        return ()
+    return tuple(tag for tag in cast("list[object]", tags) if isinstance(tag, str))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import functools
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args, get_origin
 
 import attrs
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_JSON_TYPES = {
+_JSON_TYPES: dict[type[object], str] = {
     bool: "boolean",
     dict: "object",
     float: "number",
@@ -114,7 +114,7 @@ class Dialect:
             raise MisfitError(self._explain(document, cls, exc)) from None
         return value
 
-    def unstructure(self, value: Any) -> dict[str, Any]:
+    def unstructure(self, value: object) -> dict[str, Any]:
         """Turn an object of a wire class into what `json.dumps` takes."""
         cls = type(value)
         write = self._writers.get(cls)
@@ -122,7 +122,7 @@ class Dialect:
             write = self._writers[cls] = self._quick.get_unstructure_hook(cls)
         return write(value)
 
-    def dumps(self, value: Any) -> bytes:
+    def dumps(self, value: object) -> bytes:
         """Write an object of a wire class as JSON."""
         return json.dumps(self.unstructure(value)).encode()
 
@@ -175,23 +175,25 @@ class Dialect:
 
         converter = Converter(detailed_validation=detailed)
 
-        def overrides(cls: type) -> dict[str, Any]:
+        def overrides(cls: type[Any]) -> dict[str, Any]:
             return {
                 field.name: override(rename=self._rename(field.name), omit_if_default=field.default is None)
                 for field in attrs.fields(cls)
             }
 
-        def reader(cls: type) -> Callable[[Any, Any], Any]:
-            generated: Callable[[Any, Any], Any] = make_dict_structure_fn(cls, converter, **overrides(cls))
+        def reader(cls: type[Any]) -> Callable[[Any, Any], Any]:
+            generated: Callable[[dict[str, Any], Any], Any] = make_dict_structure_fn(
+                cls, converter, **overrides(cls)
+            )
 
-            def read(document: Any, _: Any) -> Any:
+            def read(document: dict[str, Any], _: Any) -> Any:
                 if type(document) is not dict:
                     raise _WrongTypeError("object", document)
                 return generated(document, cls)
 
             return read
 
-        def writer(cls: type) -> Callable[[Any], dict[str, Any]]:
+        def writer(cls: type[Any]) -> Callable[[Any], dict[str, Any]]:
             return make_dict_unstructure_fn(cls, converter, **overrides(cls))
 
         converter.register_structure_hook_factory(attrs.has, reader)
@@ -251,9 +253,7 @@ def camel_case(name: str) -> str:
 def dig_text(document: Any, path: tuple[str, ...]) -> str | None:
     """Return the text at the end of *path*, if there is one; None for an empty path."""
     for key in path:
-        if not isinstance(document, Mapping):
-            return None
-        document = document.get(key)
+        document = cast("dict[str, Any]", document).get(key) if isinstance(document, dict) else None
     return document if isinstance(document, str) and document else None
 
 
@@ -266,10 +266,11 @@ def time_text(value: datetime) -> str:
 
 
 class _WrongTypeError(TypeError):
-    def __init__(self, expected: str, value: Any) -> None:
+    def __init__(self, expected: str, value: object) -> None:
         super().__init__(expected)
         self.expected = expected
-        self.received = _JSON_TYPES.get(type(value), type(value).__name__)
+        cls = type(value)
+        self.received = _JSON_TYPES.get(cls, cls.__name__)
 
 
 class _ItemsError(ValueError):
@@ -289,12 +290,13 @@ def _array_reader(converter: Converter, cls: Any) -> Callable[[Any, Any], list[A
     (item_cls,) = get_args(cls)
     read_item = converter.get_structure_hook(item_cls)
 
-    def read(value: Any, _: Any) -> list[Any]:
+    def read(value: list[Any], _: Any) -> list[Any]:
         if type(value) is not list:
             raise _WrongTypeError("array", value)
         if not converter.detailed_validation:
             return [read_item(item, item_cls) for item in value]
-        items, misfits = [], []
+        items: list[Any] = []
+        misfits: list[tuple[int, Exception]] = []
         for index, item in enumerate(value):
             try:
                 items.append(read_item(item, item_cls))

@@ -184,6 +184,16 @@ def test_the_search_finds_and_ends_what_carries_the_mark(backend):
     assert backend.end_request(ID).verify == plan.search.end.verify
 
 
+def test_a_create_can_be_ended_by_whoever_sees_only_its_answer(backend):
+    """The plan's path leads to the id in the recorded answer, and its template to the end request."""
+    plan = backend.prepare(SessionOptions())
+    found = BY_NAME["start.minimal.empty_object"]["response_body"]
+    for key in plan.id_path:
+        found = found[key]
+
+    assert backend.end_request(ID).request.url == plan.end.request.url.replace("{id}", found)
+
+
 @pytest.mark.parametrize(
     ("given", "option", "words"),
     [
@@ -376,6 +386,21 @@ async def test_one_session_is_looked_up(provider, name, alive, tags):
         info = await backend.get(ID)
 
     assert (ID, alive, tags, None) == (info.id, info.alive, info.tags, info.cdp_url)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("get.404", SessionNotFoundError), ("start.401.bad_key", AuthenticationError)]
+)
+async def test_a_refused_look_up_raises(provider, name, expected):
+    """An unknown id and a bad key are told apart, and the session is named."""
+    vector = BY_NAME[name]
+    provider.answers("GET", f"/v1/sessions/{ID}", vector["status"], vector["response_body"])
+
+    async with asyncio.timeout(5), AnchorBackend("test-key", provider.url) as backend:
+        with pytest.raises(expected) as caught:
+            await backend.get(ID)
+
+    assert ID == caught.value.session_id
 
 
 async def test_the_history_is_read_page_by_page(provider):

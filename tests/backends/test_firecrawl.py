@@ -230,6 +230,16 @@ def test_the_expiry_is_computed_where_the_provider_says_none(backend):
     assert before + timedelta(seconds=60) <= info.expires_at <= datetime.now(UTC) + timedelta(seconds=60)
 
 
+def test_a_create_can_be_ended_by_whoever_sees_only_its_answer(backend):
+    """The plan's path leads to the id in the recorded answer, and its template to the end request."""
+    plan = backend.prepare(OPTIONS)
+    found = BY_NAME["create.minimal.g3"]["response_body"]
+    for key in plan.id_path:
+        found = found[key]
+
+    assert backend.end_request(ID).request.url == plan.end.request.url.replace("{id}", found)
+
+
 @pytest.mark.parametrize(
     ("body", "field", "session_id"),
     [
