@@ -12,6 +12,9 @@ from collections.abc import Mapping
 
 import attrs
 
+_GROUP_GRACE = 1.0  # Seconds until those of a group that were killed are gone; they take milliseconds.
+_LOOK = 0.005  # Seconds between two looks: nobody tells us of their end.
+_SET_CHILD_SUBREAPER = 36  # Of prctl(2).
 _FIRST_OWN = 10  # Descriptors of ours start here, clear of those a child is given.
 
 
@@ -80,6 +83,13 @@ class Child:
             with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: only zombies left.
                 os.killpg(self.pid, number)
 
+    async def group_ended(self) -> None:
+        """Wait, after its own end, for the end of those it started; see `adopt_orphans`."""
+        for _ in range(int(_GROUP_GRACE / _LOOK)):
+            if _reap_group(self.pid):
+                return
+            await asyncio.sleep(_LOOK)
+
     def _watch(self) -> None:
         loop = asyncio.get_running_loop()
         if sys.platform == "linux":
@@ -104,6 +114,18 @@ class Child:
     def _settle(self, reason: str) -> None:
         if not self.exited.done():
             self.exited.set_result(reason)
+
+
+def adopt_orphans() -> None:
+    """
+    Become the parent of what our children leave behind, where the system can do that.
+
+    Else it is up to process 1 to wait for them, which in many containers is a program that never does.
+    """
+    if sys.platform == "linux":
+        import ctypes  # Slow to import, and only for this.
+
+        ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def pipe() -> tuple[int, int]:
@@ -135,3 +157,13 @@ def _reap(pid: int) -> str:
     except ValueError:
         name = f"signal {-status}"
     return f"was ended by {name}"
+
+
+def _reap_group(group: int) -> bool:
+    """Wait for those of a group that have ended and are ours; tell whether there are no others."""
+    try:
+        while os.waitpid(-group, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return True
+    return False

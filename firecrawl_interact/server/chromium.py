@@ -19,6 +19,7 @@ from firecrawl_interact.server import binary, scratch
 from firecrawl_interact.server.child import Child, pipe
 from firecrawl_interact.server.engine import Endpoint, LaunchSpec
 from firecrawl_interact.server.scratch import Scratch
+from firecrawl_interact.server.unprivileged import Nobody, is_root
 
 LAUNCH_TIMEOUT = 25.0  # Seconds until a browser must listen; 30 in all with what a stop may take.
 STOP_GRACE = 1.0  # Seconds a browser has to end on SIGTERM; then it is killed.
@@ -80,8 +81,8 @@ class ChromiumLauncher:
         self._wanted = wanted
         self._running: set[Chromium] = set()
         self._swept = False
-        self._warned = False
         self._closed = False
+        self._nobody_works: bool | None = None  # Whether browsers run as nobody; None is not known yet.
 
     async def launch(self, spec: LaunchSpec) -> Chromium:
         """
@@ -90,18 +91,29 @@ class ChromiumLauncher:
         Raises:
             LocalBrowserError: It is missing, died, or did not answer within 30 s. Nothing is left behind.
         """
-        if self._closed:
-            raise LocalBrowserError("The server ends and starts no more browsers.")
         program = binary.find(self._wanted)
         self._sweep_once()
-        browser = Chromium.start(program, self._arguments(program, spec))
-        self._running.add(browser)
-        try:
-            await browser.listening(LAUNCH_TIMEOUT)
-        except BaseException:
-            await self._stop(browser)
-            raise
-        browser.exited.add_done_callback(lambda _: self._running.discard(browser))
+        deadline = asyncio.get_running_loop().time() + LAUNCH_TIMEOUT
+        arguments = _arguments(program, spec)
+        if not is_root():
+            return await self._start(program, arguments, deadline)
+        nobody = None if self._nobody_works is False else Nobody.able(program)
+        if nobody is not None:
+            try:
+                browser = await self._start(program, arguments, deadline, user=nobody)
+            except LocalBrowserError:
+                if self._nobody_works:
+                    raise
+            else:
+                self._nobody_works = True
+                return browser
+        # Chromium's sandbox refuses root.
+        browser = await self._start(program, ["--no-sandbox", *arguments], deadline)
+        if self._nobody_works is None:
+            self._nobody_works = False
+            _log.warning(
+                "Browsers run as root and without their sandbox: here they cannot run as another user."
+            )
         return browser
 
     async def aclose(self) -> None:
@@ -109,22 +121,24 @@ class ChromiumLauncher:
         self._closed = True
         await asyncio.gather(*map(self._stop, tuple(self._running)))
 
+    async def _start(
+        self, program: Path, arguments: list[str], deadline: float, *, user: Nobody | None = None
+    ) -> Chromium:
+        if self._closed:
+            raise LocalBrowserError("The server ends and starts no more browsers.")
+        browser = Chromium.start(program, arguments, user)
+        self._running.add(browser)
+        try:
+            await browser.listening(deadline)
+        except BaseException:
+            await self._stop(browser)
+            raise
+        browser.exited.add_done_callback(lambda _: self._running.discard(browser))
+        return browser
+
     async def _stop(self, browser: Chromium) -> None:
         await browser.stop()
         self._running.discard(browser)
-
-    def _arguments(self, program: Path, spec: LaunchSpec) -> list[str]:
-        arguments = [*_FLAGS, f"--window-size={spec.width},{spec.height}"]
-        if not binary.is_headless_shell(program):
-            arguments.append("--headless=new")
-        if os.geteuid() == 0:
-            arguments.append("--no-sandbox")
-            if not self._warned:
-                self._warned = True
-                _log.warning("Browsers run without their sandbox, because this process runs as root.")
-        if _shm_is_small():
-            arguments.append("--disable-dev-shm-usage")
-        return [*arguments, "about:blank"]
 
     def _sweep_once(self) -> None:
         """Remove, beside the first launch, what servers left that were killed."""
@@ -152,9 +166,9 @@ class Chromium:
     _stopping: asyncio.Task[None] | None = attrs.field(default=None, init=False)
 
     @classmethod
-    def start(cls, program: Path, arguments: list[str]) -> Chromium:
+    def start(cls, program: Path, arguments: list[str], user: Nobody | None = None) -> Chromium:
         """
-        Start a browser; `listening` waits for it.
+        Start a browser, as another user if one is given; `listening` waits for it.
 
         Raises:
             LocalBrowserError: There is no room for a folder or a process. Nothing is left behind.
@@ -166,8 +180,12 @@ class Chromium:
                 stderr, its_stderr = _pipe(ours, theirs, we_read=True)
                 _, its_answers = _pipe(ours, theirs, we_read=True)
                 _, its_commands = _pipe(ours, theirs, we_read=False)
+                argv = [str(program), f"--user-data-dir={folder.data}", *arguments]
+                if user is not None:
+                    user.give(folder)
+                    argv = user.argv(argv)
                 child = Child.spawn(
-                    [str(program), f"--user-data-dir={folder.data}", *arguments],
+                    argv,
                     _environment(folder),
                     {_STDERR: its_stderr, _COMMANDS: its_commands, _ANSWERS: its_answers, _LOCK: folder.lock},
                 )
@@ -180,21 +198,22 @@ class Chromium:
         """Done once it has ended, with the reason."""
         return self._child.exited
 
-    async def listening(self, timeout: float) -> None:
+    async def listening(self, deadline: float) -> None:
         """
-        Wait until it can be connected to; `endpoint` is set then.
+        Wait until it can be connected to, or the loop's clock shows *deadline*; `endpoint` is set then.
 
         Raises:
             LocalBrowserError: It ended or did not listen in time; the text has its last words.
         """
+        left = max(0.0, deadline - asyncio.get_running_loop().time())
         await asyncio.wait(
-            (self._stderr.endpoint, self.exited), timeout=timeout, return_when=asyncio.FIRST_COMPLETED
+            (self._stderr.endpoint, self.exited), timeout=left, return_when=asyncio.FIRST_COMPLETED
         )
         self._stderr.read()  # What it said just before it ended.
         if self._stderr.endpoint.done():
             self.endpoint = self._stderr.endpoint.result()
             return
-        how = self.exited.result() if self.exited.done() else f"did not listen within {timeout:g} s"
+        how = self.exited.result() if self.exited.done() else "did not listen in time"
         raise LocalBrowserError(f"{self.program} {how}{self._stderr.last_words()}")
 
     async def stop(self) -> None:
@@ -215,6 +234,7 @@ class Chromium:
                 await asyncio.wait((self.exited,), timeout=grace)
         if not self.exited.done():
             raise LocalBrowserError(f"{self.program} was killed and still runs.")
+        await self._child.group_ended()
         self._stderr.close()
         await asyncio.to_thread(self._held.close)
 
@@ -266,6 +286,15 @@ def _pipe(ours: contextlib.ExitStack, theirs: contextlib.ExitStack, *, we_read: 
     ours.callback(os.close, mine)
     theirs.callback(os.close, its)
     return mine, its
+
+
+def _arguments(program: Path, spec: LaunchSpec) -> list[str]:
+    arguments = [*_FLAGS, f"--window-size={spec.width},{spec.height}"]
+    if not binary.is_headless_shell(program):
+        arguments.append("--headless=new")
+    if _shm_is_small():
+        arguments.append("--disable-dev-shm-usage")
+    return [*arguments, "about:blank"]
 
 
 def _environment(folder: Scratch) -> dict[str, str]:
