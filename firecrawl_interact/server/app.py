@@ -25,6 +25,7 @@ class Faults(Protocol):
 
     def middleware(self) -> Middleware:
         """Make what sees every request first."""
+        ...
 
     def setup(self, app: web.Application) -> None:
         """Add what it needs to the application."""

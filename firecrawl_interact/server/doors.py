@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
@@ -58,8 +59,8 @@ def _ours(request: web.Request, host: str, names: frozenset[str]) -> bool:
     name = _host_name(host)
     if name in names:
         return True
-    own = request.get_extra_info("sockname")
-    return isinstance(own, tuple) and name == str(own[0]).lower()
+    own: tuple[Any, ...] | None = request.get_extra_info("sockname")
+    return own is not None and name == own[0]
 
 
 def _host_name(host: str) -> str:

@@ -51,9 +51,10 @@ class Engine(Protocol):
     @property
     def exited(self) -> asyncio.Future[str]:
         """Done once the browser has ended, asked or unasked, with the reason. Never cancel it."""
+        ...
 
     async def stop(self) -> None:
-        """End it within seconds, kill what does not end, remove its folder. A second call waits for the first."""
+        """End it within seconds; kill what does not, remove its folder. A second call waits for the first."""
 
 
 class Launcher(Protocol):
@@ -66,6 +67,7 @@ class Launcher(Protocol):
         Raises:
             LocalBrowserError: It is missing, died, or did not answer within 30 s. Nothing is left behind.
         """
+        ...
 
     async def aclose(self) -> None:
         """Stop every browser it started."""

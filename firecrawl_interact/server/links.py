@@ -6,6 +6,7 @@ import hmac
 
 from aiohttp import web
 
+from firecrawl_interact.server.engine import Endpoint
 from firecrawl_interact.server.keys import BROWSERS
 from firecrawl_interact.server.record import Browser
 
@@ -51,11 +52,9 @@ def routes() -> list[web.RouteDef]:
 
 async def pass_through(request: web.Request, browser: Browser) -> web.StreamResponse:
     """Connect the caller's WebSocket to the browser's own, for as long as both want."""
+    endpoint = _endpoint(browser)
     from firecrawl_interact.server import gateway  # Fakes need none.
 
-    endpoint = browser.engine.endpoint
-    if endpoint is None:
-        return web.Response(status=503, text="There is no real browser behind this session.")
     browser.touch()
     with browser.connected():
         return await gateway.pass_through(request, endpoint, browser.touch)
@@ -75,9 +74,7 @@ async def _page(request: web.Request) -> web.StreamResponse:
 
 async def _frame(request: web.Request) -> web.StreamResponse:
     browser = _let_in(request, "watch", "control")
-    endpoint = browser.engine.endpoint
-    if endpoint is None:
-        return web.Response(status=503, text="There is no real browser behind this session.")
+    endpoint = _endpoint(browser)
     from firecrawl_interact.server import live_view  # Fakes need none.
     from firecrawl_interact.server.cdp import CdpError
 
@@ -92,13 +89,18 @@ async def _frame(request: web.Request) -> web.StreamResponse:
 async def _stream(request: web.Request) -> web.StreamResponse:
     browser = _let_in(request, "watch", "control")
     control = _shows(request, browser.control_token)
-    endpoint = browser.engine.endpoint
-    if endpoint is None:
-        return web.Response(status=503, text="There is no real browser behind this session.")
+    endpoint = _endpoint(browser)
     from firecrawl_interact.server import live_view  # Fakes need none.
 
     with browser.connected():
         return await live_view.stream(request, endpoint, control=control, on_activity=browser.touch)
+
+
+def _endpoint(browser: Browser) -> Endpoint:
+    endpoint = browser.engine.endpoint
+    if endpoint is None:
+        raise web.HTTPServiceUnavailable(text="There is no real browser behind this session.")
+    return endpoint
 
 
 def _let_in(request: web.Request, *kinds: str) -> Browser:

@@ -91,7 +91,7 @@ class Wish:
     live_view: bool = True
     read_only: bool = False
     spec: LaunchSpec = attrs.field(factory=LaunchSpec)
-    configuration: Mapping[str, Any] = attrs.field(factory=dict, repr=False)
+    configuration: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
 
 
 def _token() -> str:

@@ -43,7 +43,7 @@ class ServerSettings:
     """
 
     generation: Generation = Generation.G3
-    keys: Mapping[str, str] = attrs.field(factory=dict, repr=False)
+    keys: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
     hosts: tuple[str, ...] = ()
     credits: int | None = None
     creates_per_minute: int | None = None

@@ -11,13 +11,16 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from firecrawl_interact.server import links
+from firecrawl_interact.server import links, live_view
 from firecrawl_interact.server.app import build_app
-from firecrawl_interact.server.fake import FakeBrowsers
+from firecrawl_interact.server.engine import Endpoint
+from firecrawl_interact.server.fake import FakeBrowsers, FakeEngine
 from firecrawl_interact.server.record import EndReason, Wish
 from firecrawl_interact.server.settings import ServerSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aiohttp.typedefs import Handler, Middleware
 
     from firecrawl_interact.server.record import Browser
@@ -353,3 +356,42 @@ async def test_links_hold_one_token_each():
     assert cdp.startswith("ws://h/cdp/")
     assert browser.cdp_token not in watch + control
     assert browser.control_token not in watch
+
+
+async def test_live_pages_tell_nobody_their_address(serve: Serve):
+    """
+    The link is the secret: it goes into no `Referer` and no cache.
+    """
+    server = await serve()
+    browser = await browser_of(server)
+    pages = [
+        await server.ask("GET", f"/live/{browser.id}?token={token}", Sec_Fetch_Site="cross-site")
+        for token in (browser.watch_token, browser.control_token)
+    ]
+
+    assert [200, 200] == [page.status for page in pages]
+    assert {"no-referrer"} == {page.headers["Referrer-Policy"] for page in pages}
+    assert {"no-store"} == {page.headers["Cache-Control"] for page in pages}
+    assert not [page for page in pages if browser.control_token in page.body]
+
+
+async def test_the_watch_token_never_controls(serve: Serve, monkeypatch):
+    """
+    Whatever its query says.
+    """
+    server = await serve()
+    browser = await browser_of(server)
+    monkeypatch.setattr(FakeEngine, "endpoint", Endpoint(host="127.0.0.1", port=1, path="/"))
+    controls = []
+
+    async def stream(
+        request: web.Request, endpoint: Endpoint, *, control: bool, on_activity: Callable[[], None]
+    ) -> web.Response:
+        controls.append(control)
+        return web.Response()
+
+    monkeypatch.setattr(live_view, "stream", stream)
+    for token in (browser.watch_token, browser.control_token):
+        await server.ask("GET", f"/live/{browser.id}/stream?token={token}&interactive=true&control=true")
+
+    assert [False, True] == controls

@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
 from firecrawl_interact.server.record import Browser
 
 LIMITS = (10, 20, 50)  # Page sizes that Anchor takes; the first is the default.
-SORTS = ("created_at", "session_id", "used_credits", "api_key_name")
-
 Test = Callable[[Browser], bool]
 
 
@@ -66,16 +64,10 @@ def page(rows: Sequence[Browser], query: Mapping[str, str]) -> Page:
     """
     number = _whole(query.get("page", "1"))
     limit = _whole(query.get("limit", str(LIMITS[0])))
-    order, sort = query.get("sort_order", "asc"), query.get("sort_by", SORTS[0])
-    if number < 1 or limit not in LIMITS or order not in ("asc", "desc") or sort not in SORTS:
+    order, sort = query.get("sort_order", "asc"), query.get("sort_by", "created_at")
+    if number < 1 or limit not in LIMITS or order not in ("asc", "desc") or sort not in _SORTS:
         raise BadQueryError
-    key: Callable[[Browser], Any] = {
-        "created_at": lambda browser: browser.started_at,
-        "session_id": lambda browser: browser.id,
-        "used_credits": lambda browser: browser.duration,
-        "api_key_name": lambda browser: browser.wish.team,
-    }[sort]
-    ordered = sorted(rows, key=key, reverse=order == "desc")
+    ordered = sorted(rows, key=_SORTS[sort], reverse=order == "desc")
     start = (number - 1) * limit
     return Page(ordered[start : start + limit], len(rows), number, max(1, math.ceil(len(rows) / limit)))
 
@@ -134,7 +126,10 @@ def _switched(*path: str) -> Callable[[str], Test]:
 
 def _active(configuration: Any, path: tuple[str, ...]) -> bool:
     for name in (*path, "active"):
-        configuration = configuration.get(name) if isinstance(configuration, Mapping) else None
+        # The body fits the wire class; members that it does not model may hold anything.
+        configuration = (
+            cast("dict[str, Any]", configuration).get(name) if type(configuration) is dict else None
+        )
     return configuration is True
 
 
@@ -153,6 +148,13 @@ def _truth(text: str) -> bool:
         raise BadQueryError
     return text == "true"
 
+
+_SORTS: Mapping[str, Callable[[Browser], Any]] = {
+    "created_at": lambda browser: browser.started_at,
+    "session_id": lambda browser: browser.id,
+    "used_credits": lambda browser: browser.duration,
+    "api_key_name": lambda browser: browser.wish.team,
+}
 
 _FILTERS: Mapping[str, Callable[[str], Test]] = {
     "tags": _tags,

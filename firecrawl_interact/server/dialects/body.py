@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 
@@ -12,7 +12,7 @@ class MalformedBodyError(Exception):
     """The body is not JSON, or neither an object nor an array."""
 
 
-async def json_body(request: web.Request) -> Any:
+async def json_body(request: web.Request) -> dict[str, Any] | list[Any]:
     """
     Read the body; none at all counts as ``{}``, whatever its content type says.
 
@@ -26,9 +26,9 @@ async def json_body(request: web.Request) -> Any:
         body = _JSON.decode(raw.decode())
     except (ValueError, RecursionError) as error:
         raise MalformedBodyError from error
-    if not isinstance(body, dict | list):
-        raise MalformedBodyError
-    return body
+    if isinstance(body, dict | list):
+        return cast("dict[str, Any] | list[Any]", body)
+    raise MalformedBodyError
 
 
 def _refuse_constant(name: str) -> None:

@@ -7,7 +7,7 @@ import logging
 import math
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import attrs
 from aiohttp import hdrs, web
@@ -67,7 +67,7 @@ def problem(status: int, text: str) -> web.Response:
 
 def routes() -> list[web.RouteDef]:
     """List the routes, under both prefixes; anything else under ``/v2`` is a 404 in the same words."""
-    table = []
+    table: list[web.RouteDef] = []
     for prefix in PREFIXES:
         table += [
             web.post(prefix, guarded(_create, kind="create")),
@@ -259,19 +259,27 @@ def _check_balance(request: web.Request, wish: Wish, generation: Generation) -> 
 
 async def _create_request(request: web.Request, generation: Generation) -> wire.CreateRequest:
     body = await json_body(request)
-    if isinstance(body, dict) and generation < Generation.G3:
-        body = {name: value for name, value in body.items() if name not in NEWER_FIELDS}
-        if generation is Generation.G1:
-            # It took fractions. Nobody can tell them from the next whole second.
-            body |= {name: math.ceil(body[name]) for name in TIMES if _is_fraction(body.get(name))}
+    nulls: list[zod.Complaint] = []
+    if isinstance(body, dict):
+        body = _as_understood(body, generation)
+        nulls = zod.nulls(body, wire.CreateRequest)
     try:
         asked = wire.DIALECT.structure(body, wire.CreateRequest)
     except MisfitError as misfit:
         raise _bad_request(zod.complaints(misfit)) from None
-    nulls = zod.nulls(body, wire.CreateRequest)
     if nulls:
         raise _bad_request(nulls)
     return asked
+
+
+def _as_understood(body: dict[str, Any], generation: Generation) -> dict[str, Any]:
+    """Drop what an older server does not know, and read the fractions that G1 took."""
+    if generation < Generation.G3:
+        body = {name: value for name, value in body.items() if name not in NEWER_FIELDS}
+    if generation is Generation.G1:
+        # Nobody can tell them from the next whole second.
+        body |= {name: math.ceil(body[name]) for name in TIMES if _is_fraction(body.get(name))}
+    return body
 
 
 def _is_fraction(value: object) -> bool:

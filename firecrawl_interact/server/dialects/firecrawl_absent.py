@@ -14,7 +14,7 @@ SCRAPE_BOUND = "/v2/scrape/{job_id}/interact"
 
 def routes() -> list[web.RouteDef]:
     """List the routes; they stand before those of `firecrawl`, whose last one takes all the rest."""
-    table = []
+    table: list[web.RouteDef] = []
     for prefix in PREFIXES:
         one = prefix + "/{session_id}"
         table += [
