@@ -91,7 +91,7 @@ def test_the_wheel_holds_every_file_of_the_package_and_nothing_else(shipped):
     files = {
         str(path.relative_to(ROOT))
         for path in (ROOT / "firecrawl_interact").rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and not any(part.startswith((".", "__pycache__")) for part in path.parts)
     }
 
     assert {"firecrawl_interact/py.typed", "firecrawl_interact/guardian/program.py"} < files
