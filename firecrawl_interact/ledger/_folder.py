@@ -12,6 +12,7 @@ from pathlib import Path
 from firecrawl_interact.ledger.base import LedgerError
 
 APP = "firecrawl-interact"
+FILE = "ledger.sqlite3"
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
 MAX_BROKEN = 16  # Files kept aside; beyond that the disk is at fault, and moving more helps nobody.

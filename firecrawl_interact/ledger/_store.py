@@ -19,7 +19,6 @@ from firecrawl_interact.ledger.entry import Entry
 
 T = TypeVar("T")
 
-FILE = "ledger.sqlite3"
 VERSION = 1  # Of the schema. A newer one belongs to a newer release and is left untouched.
 BUSY_LIMIT = 5.0  # Seconds to wait for another process's transaction, which takes milliseconds.
 BUSY_POLL = 0.001  # Seconds between tries; SQLite's own handler sleeps up to 100 ms at a time.
@@ -41,7 +40,7 @@ _MIGRATIONS = {
     ),
 }
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("firecrawl_interact")
 
 
 @attrs.define(eq=False)
@@ -57,6 +56,10 @@ class Store:
     _connection: sqlite3.Connection | None = attrs.field(default=None, init=False)
     _inode: int = attrs.field(default=0, init=False)
     _said: set[str] = attrs.field(factory=set[str], init=False)
+
+    @property
+    def _path(self) -> Path:
+        return self.folder / _folder.FILE
 
     # --- what the ledger does -----------------------------------------------------------
 
@@ -139,7 +142,7 @@ class Store:
                 # just written is where nobody will look.
                 self.close()
                 if time.monotonic() > deadline:
-                    raise LedgerError(f"{self.folder / FILE} does not stay in its place")
+                    raise LedgerError(f"{self._path} does not stay in its place")
             time.sleep(BUSY_POLL)
 
     def _may_repeat(self, error: Exception, deadline: float) -> bool:
@@ -153,7 +156,7 @@ class Store:
         return True
 
     def _failure(self, error: Exception) -> LedgerError:
-        path = self.folder / FILE
+        path = self._path
         self.close()
         if _code(error) in _DAMAGED:
             moved = _folder.set_aside((Path(f"{path}-wal"), Path(f"{path}-shm"), path), inode=self._inode)
@@ -162,7 +165,7 @@ class Store:
 
     def _in_place(self) -> bool:
         try:
-            return os.stat(self.folder / FILE).st_ino == self._inode  # noqa: PTH116  # after every commit
+            return os.stat(self._path).st_ino == self._inode  # noqa: PTH116  # after every commit
         except OSError:
             return False
 
@@ -170,7 +173,7 @@ class Store:
 
     def _connected(self) -> sqlite3.Connection:
         if self._connection is None:
-            path = self.folder / FILE
+            path = self._path
             _folder.prepare(self.folder)
             _folder.place(path)
             try:
@@ -206,7 +209,7 @@ class Store:
         if row is None or not isinstance(row[0], int):
             raise _DamageError("no schema version")
         if row[0] > VERSION:
-            raise LedgerError(f"{self.folder / FILE} was written by a newer release (schema {row[0]})")
+            raise LedgerError(f"{self._path} was written by a newer release (schema {row[0]})")
         return row[0]
 
     def _check_structure(self, connection: sqlite3.Connection) -> None:
@@ -244,9 +247,7 @@ class Store:
     def _read(self, rows: list[Row]) -> list[Entry]:
         entries = [entry for row in rows if (entry := read_row(row)) is not None]
         if len(entries) < len(rows):
-            self._warn_once(
-                "Damaged entries in %s are left alone until their time is up.", self.folder / FILE
-            )
+            self._warn_once("Damaged entries in %s are left alone until their time is up.", self._path)
         return entries
 
     def _warn_once(self, text: str, path: Path) -> None:

@@ -52,6 +52,10 @@ class SqliteLedger:
             self._resolved = _folder.resolve(self.path)
         return self._resolved
 
+    def exists(self) -> bool:
+        """Tell whether anything was ever written in this folder; makes nothing."""
+        return (self.folder / _folder.FILE).exists()
+
     def fingerprint(self, key: str | None) -> str:
         """Return a fingerprint of the API key under the folder's own salt; ``""`` for None."""
         return "" if key is None else _fingerprint.fingerprint(key, _fingerprint.salt_of(self.folder))
