@@ -94,6 +94,8 @@ def make_access(
     origin = _origin(base_url or home.url)
     if api_key is None and origin == home.url:
         raise MissingKeyError(f"{home.title} needs an API key: pass api_key= or set {home.key_variable}.")
+    _check_type("proxy", proxy, str)
+    _check_type("ssl", ssl, tls.SSLContext)
     common = {"Accept": "application/json", "User-Agent": "firecrawl-interact"}
     common.update(_checked_headers(headers or {}, home))
     if api_key is not None:
@@ -150,6 +152,13 @@ def _checked_key(key: object) -> str:
             option="api_key",
         )
     return key
+
+
+def _check_type(option: str, value: object, cls: type) -> None:
+    if value is not None and not isinstance(value, cls):
+        raise InvalidOptionError(
+            f"{option} must be {cls.__name__} or None, not {type(value).__name__}.", option=option
+        )
 
 
 def _is_mapping(value: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import asyncio
 import re
 import weakref
@@ -57,7 +58,7 @@ class ProviderBackend(Backend):
     """
     A provider behind HTTP: its address, its refusals, and its verbs when used on its own.
 
-    A subclass sets ``_access`` before the first request is described, and translates.
+    A subclass translates. It may set ``_access`` again, should the provider move.
     """
 
     hosted = True
@@ -70,6 +71,19 @@ class ProviderBackend(Backend):
     def __repr__(self) -> str:
         """Show the address; the key and the rest are secrets."""
         return f"{type(self).__name__}(base_url={self.base_url!r})"
+
+    @property
+    def _access(self) -> Access:
+        return self._current
+
+    @_access.setter
+    def _access(self, access: Access) -> None:
+        self._current = access
+        self._describe(access)
+
+    @abc.abstractmethod
+    def _describe(self, access: Access) -> None:
+        """Build what all requests to one place share, once."""
 
     # --- identity -----------------------------------------------------------------------
 

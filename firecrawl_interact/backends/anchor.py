@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar, cast
 from urllib.parse import quote
 
-from firecrawl_interact.backends._access import Home, make_access
+from firecrawl_interact.backends._access import Access, Home, make_access
 from firecrawl_interact.backends._hosted import AGAIN, GONE, ProviderBackend, check_created_id, fine, segment
 from firecrawl_interact.backends._options import check_types, encode_body
 from firecrawl_interact.config import Settings
@@ -49,6 +49,7 @@ _SESSIONS = "/v1/sessions"
 _RUNNING = f"{_SESSIONS}/all/status"  # Not paged, and shows tags.
 _PAGE_SIZE = 50  # The most that is taken.
 _MOST_PAGES = 20  # Of the history; the newest 1000 sessions.
+_MARK_PREFIX = "fi-"  # So that people recognise our tags.
 _MARK_BYTES = 16
 _MINUTE = 60  # Seconds.
 
@@ -121,20 +122,20 @@ class AnchorBackend(ProviderBackend):
             ssl=ssl,
         )
         super().__init__(access)
-        self._url = access.origin + _SESSIONS
-        self._running = Request("GET", access.origin + _RUNNING, access.headers)
-        self._verify = Verify(_BAD_KEY_OR_ID, self._running, _ROWS)
 
     # --- the create ---------------------------------------------------------------------
 
     def check(self, options: SessionOptions) -> None:
         """Refuse options that this provider cannot honour."""
-        self._body(options, mark="fi-")
+        request = self._request(options, mark=_MARK_PREFIX)
+        if options.extra:
+            encode_body(wire.DIALECT.unstructure(request), options.extra)
 
     def prepare(self, options: SessionOptions) -> CreatePlan:
         """Describe the create, with a new random mark among its tags."""
-        mark = f"fi-{os.urandom(_MARK_BYTES).hex()}"
-        request = Request("POST", self._url, self._access.body_headers, self._body(options, mark=mark))
+        mark = _MARK_PREFIX + os.urandom(_MARK_BYTES).hex()
+        body = encode_body(wire.DIALECT.unstructure(self._request(options, mark=mark)), options.extra)
+        request = Request("POST", self._url, self._access.body_headers, body)
         search = self.search(mark)
         return CreatePlan(
             request,
@@ -151,7 +152,7 @@ class AnchorBackend(ProviderBackend):
             request=Request("GET", f"{self._running.url}?tags={quote(mark, safe='')}", self._access.headers),
             rows=_ROWS,
             mark=mark,
-            end=self._end("{id}"),
+            end=self._end_of_any,
         )
 
     def read_created(self, answer: Answer, options: SessionOptions) -> SessionInfo:
@@ -229,12 +230,17 @@ class AnchorBackend(ProviderBackend):
 
     # --- translation --------------------------------------------------------------------
 
-    def _body(self, options: SessionOptions, *, mark: str) -> bytes:
+    def _describe(self, access: Access) -> None:
+        self._url = access.origin + _SESSIONS
+        self._running = Request("GET", access.origin + _RUNNING, access.headers)
+        self._verify = Verify(_BAD_KEY_OR_ID, self._running, _ROWS)
+        self._end_of_any = self._end("{id}")
+
+    def _request(self, options: SessionOptions, *, mark: str) -> wire.CreateRequest:
         check_types(options)
         if options.live_view is False:
             raise UnsupportedError("anchor always has a live view: live_view=False cannot be honoured.")
-        body = wire.DIALECT.unstructure(_create_request(options, mark))
-        return encode_body(body, options.extra)
+        return _create_request(options, mark)
 
     def _read(
         self, answer: Answer, cls: type[T], *, id_path: tuple[str, ...] = (), session_id: str | None = None

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from firecrawl_interact.backends._access import Home, make_access
+from firecrawl_interact.backends._access import Access, Home, make_access
 from firecrawl_interact.backends._hosted import AGAIN, GONE, ProviderBackend, check_created_id, fine, segment
 from firecrawl_interact.backends._options import check_types, encode_body, invalid, whole
 from firecrawl_interact.backends._refusal import read_words
@@ -57,13 +57,17 @@ class FirecrawlWire(ProviderBackend):
 
     def check(self, options: SessionOptions) -> None:
         """Refuse options that this provider cannot honour."""
-        self._body(options)
+        request = self._request(options)
+        if options.extra:
+            encode_body(wire.DIALECT.unstructure(request), options.extra)
 
     def prepare(self, options: SessionOptions) -> CreatePlan:
         """Describe the create. Firecrawl lists no mark, so there is none."""
-        request = Request("POST", self._url, self._access.body_headers, self._body(options))
-        end = EndRequest(Request("DELETE", f"{self._url}/{{id}}", self._access.headers), GONE, AGAIN)
-        return CreatePlan(request, mark=None, search=None, ttl=options.ttl, end=end, id_path=("id",))
+        body = encode_body(wire.DIALECT.unstructure(self._request(options)), options.extra)
+        request = Request("POST", self._url, self._access.body_headers, body)
+        return CreatePlan(
+            request, mark=None, search=None, ttl=options.ttl, end=self._end_of_any, id_path=("id",)
+        )
 
     def read_created(self, answer: Answer, options: SessionOptions) -> SessionInfo:
         """Read the answer to the create."""
@@ -140,16 +144,15 @@ class FirecrawlWire(ProviderBackend):
 
     # --- translation --------------------------------------------------------------------
 
-    @property
-    def _url(self) -> str:
-        return self._access.origin + _SESSIONS
+    def _describe(self, access: Access) -> None:
+        self._url = access.origin + _SESSIONS
+        self._end_of_any = EndRequest(Request("DELETE", f"{self._url}/{{id}}", access.headers), GONE, AGAIN)
 
-    def _body(self, options: SessionOptions) -> bytes:
+    def _request(self, options: SessionOptions) -> wire.CreateRequest:
         check_types(options)
         if options.tags:
             raise UnsupportedError(f"{self.name} stores no tags with a session: leave tags out.")
-        body = wire.DIALECT.unstructure(_create_request(options))
-        return encode_body(body, options.extra)
+        return _create_request(options)
 
     def _read(self, answer: Answer, cls: type[T], *, session_id: str | None = None) -> T:
         if not fine(answer):

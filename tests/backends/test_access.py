@@ -158,6 +158,13 @@ def test_headers_that_would_break_a_request_are_refused(headers):
         FirecrawlBackend("k", headers=headers)
 
 
+@pytest.mark.parametrize("given", [{"ssl": False}, {"ssl": True}, {"proxy": 3128}])
+def test_a_connection_option_of_a_wrong_type_is_refused(given):
+    """``ssl=False`` would silently switch verification off."""
+    with pytest.raises(InvalidOptionError, match="or None, not"):
+        FirecrawlBackend("k", **given)
+
+
 def test_connections_are_shared_by_equal_settings_only():
     """Keys and addresses do not matter to a transport, proxies do."""
     one, two = FirecrawlBackend("k1"), AnchorBackend("k2")
