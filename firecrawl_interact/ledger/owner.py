@@ -75,10 +75,13 @@ def own(folder: Path) -> Lease:
     with _choosing:
         lease = _own.get(folder)
         if lease is None or not lease.in_place():
-            # Somebody may have removed the file of a living owner: its entries would pass for a
-            # dead one's, so the name is taken again, unless a sweeper has it already.
-            lease = (seize(folder, lease.name) if lease else None) or _begin(folder)
-            _own[folder] = lease
+            # Somebody may have removed the file of a living owner, or closed all descriptors: its
+            # entries would pass for a dead one's, so the name is taken again, unless a sweeper has it.
+            again = None
+            if lease is not None:
+                _held.discard(lease.descriptor)  # Not closed: if others closed it, its number is theirs now.
+                again = seize(folder, lease.name)
+            lease = _own[folder] = again or _begin(folder)
         return lease
 
 

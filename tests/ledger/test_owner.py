@@ -166,6 +166,22 @@ def test_a_living_owner_takes_a_removed_lease_again_under_its_name(folder):
     assert owner.seize(folder, name) is None
 
 
+def test_a_living_owner_whose_descriptor_was_closed_takes_its_lease_again(folder):
+    """
+    Code that closes every descriptor, as daemons do, must not make a living owner look dead for long.
+    """
+    lease = owner.own(folder)
+    os.close(lease.descriptor)
+    other = os.open(os.devnull, os.O_RDONLY)  # Gets the number that was the lease's.
+    again = owner.own(folder)
+
+    assert lease.descriptor == other
+    assert lease.name == again.name
+    assert owner.seize(folder, lease.name) is None
+    assert os.fstat(other)
+    os.close(other)
+
+
 def test_an_owner_whose_removed_lease_was_seized_takes_another_name(folder, run):
     """
     Where a sweeper has the name already, the living owner writes under a new one.

@@ -41,6 +41,20 @@ async def test_files_are_for_us_alone(folder, ledger, entry):
     assert {"ledger.sqlite3", "ledger.sqlite3-wal"} <= {path.name for path in folder.iterdir()}
 
 
+def test_commits_survive_a_power_cut_as_far_as_sqlite_can_promise(folder):
+    """
+    The file is written ahead and synchronised at every commit.
+    """
+    store = _store.Store(folder)
+    store.entries()
+    pragmas = [
+        store._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")
+    ]
+    store.close()
+
+    assert ["wal", 2] == pragmas
+
+
 async def test_no_key_is_in_any_file(folder, ledger, entry):
     """
     The key cannot be found in what is on disk.
