@@ -25,8 +25,6 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"{USAGE}\n")
         return 2
     lifeline, ready, *parent = map(int, arguments)
-    for descriptor in (lifeline, ready, *parent):
-        os.set_inheritable(descriptor, False)  # Ours alone, not our browsers'.
     orders = read_line(lifeline)
     if orders is not None:
         asyncio.run(_serve(Orders.load(orders), lifeline, ready, *parent))

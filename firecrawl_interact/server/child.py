@@ -15,6 +15,7 @@ import attrs
 _GROUP_GRACE = 1.0  # Seconds until those of a group that were killed are gone; they take milliseconds.
 _LOOK = 0.005  # Seconds between two looks: nobody tells us of their end.
 _SET_CHILD_SUBREAPER = 36  # Of prctl(2).
+_STANDARD = 2  # The last of the standard descriptors.
 _FIRST_OWN = 10  # Descriptors of ours start here, clear of those a child is given.
 
 
@@ -126,6 +127,16 @@ def adopt_orphans() -> None:
         import ctypes  # Slow to import, and only for this.
 
         ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def keep_descriptors() -> None:
+    """Let children have no descriptor that we were started with; those Python opens they never get."""
+    with os.scandir("/dev/fd") as entries:
+        numbers = [int(entry.name) for entry in entries]
+    for number in numbers:
+        if number > _STANDARD:
+            with contextlib.suppress(OSError):  # That of the scan itself.
+                os.set_inheritable(number, False)
 
 
 def pipe() -> tuple[int, int]:

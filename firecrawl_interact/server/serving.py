@@ -12,7 +12,7 @@ from aiohttp import web
 from firecrawl_interact.server.access_log import AccessLogger
 from firecrawl_interact.server.app import build_app
 from firecrawl_interact.server.browsers import Browsers
-from firecrawl_interact.server.child import adopt_orphans
+from firecrawl_interact.server.child import adopt_orphans, keep_descriptors
 from firecrawl_interact.server.chromium import ChromiumLauncher
 
 DRAIN = 1.0  # Seconds for answers under way, once the browsers have ended.
@@ -50,6 +50,7 @@ async def serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    keep_descriptors()
     adopt_orphans()
     app = build_app(browsers=Browsers(ChromiumLauncher(browser)), key=key)
     runner = web.AppRunner(app, access_log_class=AccessLogger, shutdown_timeout=DRAIN)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import io
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -12,8 +16,11 @@ import attrs
 import pytest
 from aiohttp import web
 
+from firecrawl_interact.errors import LocalBrowserError
+from firecrawl_interact.server import binary
 from firecrawl_interact.server.access_log import AccessLogger
 from firecrawl_interact.server.app import build_app
+from firecrawl_interact.server.chromium import ChromiumLauncher
 from firecrawl_interact.server.fake import FakeBrowsers
 
 KEY = "fc-TEST"
@@ -96,3 +103,72 @@ async def serve(clock: Clock) -> AsyncIterator[Serve]:
     for server in servers:
         await server.http.close()
         await server.runner.cleanup()
+
+
+@attrs.frozen
+class Leftovers:
+    """What browsers that were started here have left on this machine."""
+
+    folder: Path
+
+    def processes(self) -> list[int]:
+        """Return the processes whose home, or command line, is in the folder; zombies have none."""
+        word = str(self.folder).encode()
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                home = b"HOME=" + word in (process / "environ").read_bytes()
+                if home or word in (process / "cmdline").read_bytes():
+                    found.append(int(process.name))
+        return found
+
+    def folders(self) -> list[str]:
+        """Return the names of what is in the folder for temporary files."""
+        return sorted(path.name for path in self.folder.iterdir())
+
+    async def gone(self, within: float = 5) -> tuple[list[int], list[str]]:
+        """Wait until there is neither process nor folder, or give up; return what is left."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within):
+                while self.processes() or self.folders():  # noqa: ASYNC110  # the kernel sets no event
+                    await asyncio.sleep(0.01)
+        return self.processes(), self.folders()
+
+
+@pytest.fixture
+def leftovers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Leftovers]:
+    """A folder for temporary files that only this test uses, here and in processes it starts."""
+    with tempfile.TemporaryDirectory(prefix="browsers-", dir="/tmp") as folder:
+        Path(folder).chmod(0o711)  # Browsers may run as another user.
+        monkeypatch.setenv("TMPDIR", folder)
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        yield Leftovers(Path(folder))
+
+
+@pytest.fixture
+async def launcher(leftovers: Leftovers) -> AsyncIterator[ChromiumLauncher]:
+    """A launcher of real browsers; skips where there is none to launch."""
+    try:
+        binary.find()
+    except LocalBrowserError as error:
+        pytest.skip(f"no browser here: {error}")
+    launcher = ChromiumLauncher()
+    yield launcher
+    await launcher.aclose()
+
+    assert ([], []) == await leftovers.gone()
+
+
+@pytest.fixture
+def program() -> Iterator[Callable[..., str]]:
+    """Write a shell script that stands in for a browser, and that everybody may run; returns its path."""
+    with tempfile.TemporaryDirectory(prefix="program-", dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+
+        def write(script: str, first_line: str = "#!/bin/sh") -> str:
+            path = Path(folder) / "headless-browser"
+            path.write_text(f"{first_line}\n{script}\n", encoding="utf-8")
+            path.chmod(0o755)
+            return str(path)
+
+        yield write
