@@ -177,9 +177,7 @@ class _Opening:
             answer = await self._answer(attempt, deadline, last=last)
             info = await self._read(attempt, answer)
         finally:
-            # One whose outcome stays unknown goes on counting: its session may be in a rival's window.
-            if attempt.ended is None:
-                unknown.unresolved.discard(attempt)
+            unknown.resolved(attempt)
         return await self._owe(attempt, info)
 
     async def _answer(self, attempt: unknown.Attempt, deadline: float, *, last: bool) -> Answer:

@@ -68,6 +68,15 @@ class Attempt:
 unresolved: set[Attempt] = set()
 
 
+def resolved(attempt: Attempt) -> None:
+    """Take a create off the list, unless it stays unknown: its session may be in a rival's window."""
+    if attempt.ended is None:
+        unresolved.discard(attempt)
+        return
+    now = time.time()
+    unresolved.difference_update([old for old in unresolved if old.ended and old.expires < now])
+
+
 async def find_by_mark(attempt: Attempt, transport: Transport) -> list[str]:
     """Look for the session with the mark, at `bounds.SEARCHES`; the guardian goes on after that."""
     search = attempt.plan.search

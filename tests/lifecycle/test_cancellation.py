@@ -186,11 +186,14 @@ async def test_failing_sibling_ends_every_session_of_the_group(backend):
             await event.wait()
         raise LookupError("the sibling")
 
-    with pytest.raises(ExceptionGroup) as caught:
+    async def run_group():
         async with asyncio.timeout(5), asyncio.TaskGroup() as group:
             for event in entered:
                 group.create_task(open_and_wait(backend, event))
             group.create_task(fail())
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await run_group()
 
     assert ["the sibling"] == [str(error) for error in caught.value.exceptions]
     assert 5 == len(backend.deleted)

@@ -1,0 +1,173 @@
+"""Creates whose answer was lost: only what is provably ours is ended, strangers always survive."""
+
+import asyncio
+import time
+
+import pytest
+
+from firecrawl_interact import AnchorBackend, CreateUnknownError, FirecrawlBackend, Session, TransportError
+from firecrawl_interact.ledger.entry import Entry
+from firecrawl_interact.ledger.memory import MemoryLedger
+from firecrawl_interact.models import SessionOptions
+
+
+class Lossy:
+    """A transport that loses the answers to creates, after they took effect."""
+
+    def __init__(self, transport):
+        self.transport = transport
+
+    async def send(self, request, *, timeout, fresh=False):
+        answer = await self.transport.send(request, timeout=timeout, fresh=fresh)
+        if request.method == "POST":
+            raise TransportError("The answer was lost.", sent=True)
+        return answer
+
+    async def aclose(self):
+        await self.transport.aclose()
+
+
+class LossyFirecrawl(FirecrawlBackend):
+    """Firecrawl over a line that loses the answers to creates."""
+
+    def connection_key(self):
+        return ("lossy", super().connection_key())
+
+    def new_transport(self):
+        return Lossy(super().new_transport())
+
+
+class LossyAnchor(AnchorBackend):
+    """Anchor over the same line."""
+
+    def connection_key(self):
+        return ("lossy", super().connection_key())
+
+    def new_transport(self):
+        return Lossy(super().new_transport())
+
+
+async def open_lost(backend, **options):
+    """Open a session whose answer is lost; return the error."""
+    options = {"guardian": False, "ledger": False, **options}
+    with pytest.raises(CreateUnknownError) as caught:
+        async with asyncio.timeout(20), Session.create(backend=backend, **options):
+            raise AssertionError("Nobody should be in here.")
+    return caught.value
+
+
+async def foreign(provider, backend=FirecrawlBackend):
+    """Open a session of somebody else's on the same key; return its id."""
+    async with backend(api_key="fc-key", base_url=provider.url) as stranger:
+        return (await stranger.create(SessionOptions())).id
+
+
+def living(provider):
+    """Ids of the browsers that run."""
+    return {browser.id for browser in provider.browsers.list(alive=True)}
+
+
+async def test_anchors_mark_finds_exactly_ours(provider):
+    """At Anchor the session of a lost create is found by its tag and ended; a stranger's lives."""
+    stranger = await foreign(provider, AnchorBackend)
+    error = await open_lost(LossyAnchor(api_key="fc-key", base_url=provider.url))
+
+    assert 1 == len(error.recovered)
+    assert error.mark.startswith("fi-")
+    assert error.may_live_until is None
+    assert {stranger} == living(provider)
+
+
+async def test_firecrawl_leaves_a_lost_create_alone(provider):
+    """At Firecrawl nothing proves whose it is, so it is left to its ttl."""
+    error = await open_lost(LossyFirecrawl(api_key="fc-key", base_url=provider.url))
+
+    assert () == error.recovered
+    assert error.mark is None
+    assert 1 == provider.alive()
+
+
+async def test_exclusive_key_ends_the_only_candidate(provider):
+    """With the caller's word that the key is exclusive the one session of that moment is ended."""
+    error = await open_lost(LossyFirecrawl(api_key="fc-key", base_url=provider.url), exclusive_key=True)
+
+    assert 1 == len(error.recovered)
+    assert set() == living(provider)
+
+
+async def test_exclusive_key_spares_sessions_of_another_moment(provider):
+    """A session from before the create's window is never taken for its own."""
+    provider.browsers.clock = lambda: time.time() - 60
+    stranger = await foreign(provider)
+    provider.browsers.clock = time.time
+    error = await open_lost(LossyFirecrawl(api_key="fc-key", base_url=provider.url), exclusive_key=True)
+
+    assert 1 == len(error.recovered)
+    assert {stranger} == living(provider)
+
+
+async def test_exclusive_key_with_a_twin_touches_nothing(provider):
+    """Two candidates in the window prove the word wrong: neither is ended."""
+    await foreign(provider)
+    error = await open_lost(LossyFirecrawl(api_key="fc-key", base_url=provider.url), exclusive_key=True)
+
+    assert () == error.recovered
+    assert 2 == provider.alive()
+
+
+async def test_exclusive_key_spares_this_processs_own_sessions(provider):
+    """Sessions that this process knows are no candidates."""
+    good = FirecrawlBackend(api_key="fc-key", base_url=provider.url)
+    async with Session.create(backend=good, guardian=False, ledger=False) as mine:
+        error = await open_lost(LossyFirecrawl(api_key="fc-key", base_url=provider.url), exclusive_key=True)
+        left = living(provider)
+
+    assert 1 == len(error.recovered)
+    assert {mine.id} == left
+
+
+async def test_exclusive_key_spares_what_the_ledger_knows(provider):
+    """A session of another process in the same ledger is no candidate."""
+    ledger = MemoryLedger()
+    theirs = await foreign(provider)
+    await ledger.plan(entry(provider, ledger, session_id=theirs))
+    backend = LossyFirecrawl(api_key="fc-key", base_url=provider.url)
+    error = await open_lost(backend, exclusive_key=True, ledger=ledger)
+
+    assert 1 == len(error.recovered)
+    assert {theirs} == living(provider)
+
+
+async def test_exclusive_key_waits_for_rival_intents(provider):
+    """While another process's create is open in the ledger, the session may be its own."""
+    ledger = MemoryLedger()
+    await ledger.plan(entry(provider, ledger, session_id=None))
+    backend = LossyFirecrawl(api_key="fc-key", base_url=provider.url)
+    error = await open_lost(backend, exclusive_key=True, ledger=ledger)
+
+    assert () == error.recovered
+    assert 1 == provider.alive()
+
+
+async def test_two_lost_creates_at_once_touch_nothing(provider):
+    """Two lost creates of one moment cannot be told apart."""
+    backend = LossyFirecrawl(api_key="fc-key", base_url=provider.url)
+    errors = await asyncio.gather(*(open_lost(backend, exclusive_key=True) for _ in range(2)))
+
+    assert [(), ()] == [error.recovered for error in errors]
+    assert 2 == provider.alive()
+
+
+def entry(provider, ledger, *, session_id):
+    """An entry of another process."""
+    now = time.time()
+    return Entry(
+        id="0" * 16,
+        backend="firecrawl",
+        base_url=provider.url,
+        key_print=ledger.fingerprint("fc-key"),
+        mark=None,
+        session_id=session_id,
+        planned_at=now,
+        expires_at=now + 600,
+    )
