@@ -67,7 +67,7 @@ class Hub:
                 orphans = [debt for old in ended for debt in _hubs.pop(old).debts]
                 _hubs[loop] = hub
             for debt in orphans:
-                hub.pay(debt)
+                hub.start_paying(debt)
         return hub
 
     # --- tasks and transports -----------------------------------------------------------
@@ -138,6 +138,10 @@ class Hub:
         )
         return debt.payment
 
+    def start_paying(self, debt: Debt) -> None:
+        """Do the same where nobody waits for it."""
+        _ = self.pay(debt)
+
     def pay_soon(self, debt: Debt) -> None:
         """Start to end a session, from any thread: its owner forgot it."""
         try:
@@ -147,7 +151,7 @@ class Hub:
 
     def _pay_forgotten(self, debt: Debt) -> None:
         if debt.state is DebtState.OWED:
-            self.pay(debt)
+            self.start_paying(debt)
 
     async def _pay(self, debt: Debt, nap: Nap, total: float) -> None:
         try:

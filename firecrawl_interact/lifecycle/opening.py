@@ -123,7 +123,7 @@ class _Opening:
         self._abandoned = True
         self._nap.wake()
         if self.debt is not None and not self.debt.settled and not self._hub.loop.is_closed():
-            self._hub.pay(self.debt)
+            self._hub.start_paying(self.debt)
 
     def result(self) -> Debt:
         """Return what came of it, or raise."""
@@ -265,7 +265,7 @@ class _Opening:
         self.debt = debt
         await attempt.record.opened(debt)
         if self._abandoned:
-            self._hub.pay(debt)
+            self._hub.start_paying(debt)
         return debt
 
     def _debt(self, attempt: unknown.Attempt, info: SessionInfo) -> Debt:

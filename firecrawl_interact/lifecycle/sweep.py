@@ -139,7 +139,7 @@ def sweep_once(hub: Hub, backend: Backend, layers: Layers) -> None:
     if configuration in _swept:
         return
     _swept.add(configuration)
-    hub.own(_sweep_quietly(ledger, backend, layers), end_grace=bounds.SWEEP_GRACE)
+    _ = hub.own(_sweep_quietly(ledger, backend, layers), end_grace=bounds.SWEEP_GRACE)
 
 
 async def _sweep_quietly(ledger: Ledger, backend: Backend, layers: Layers) -> None:
