@@ -16,7 +16,6 @@ FLUSH_TIMEOUT = 5.0  # Seconds one side has to take what is left when the other 
 _BUFFER = 1024 * 1024  # Bytes that wait for a slow reader before its opposite is held back.
 _LONGEST_HEAD = 16 * 1024  # Bytes of the browser's answer to the handshake.
 _HEAD_END = b"\r\n\r\n"
-_SWITCHING = b" 101 "
 
 # Extensions are left out: compression costs more than loopback does, and what is not negotiated
 # needs no care. Origin is too: the browser refuses foreign ones, and ours was checked at the door.
@@ -48,7 +47,7 @@ async def pass_through(
     except (OSError, TimeoutError):
         return web.Response(status=502, text="The browser does not answer.")
     try:
-        if _SWITCHING not in browser.head.partition(b"\r\n")[0]:
+        if browser.head.split(b" ", 2)[1:2] != [b"101"]:
             return web.Response(status=502, text="The browser did not accept this handshake.")
         response = web.StreamResponse(status=101, headers=_answer(browser.head))
         await response.prepare(request)
