@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 # Python 3.12 warns of every fork in a process with threads; that is what is tested here.
 QUIET = """
 import warnings
@@ -40,6 +44,36 @@ say(status, *sorted(owners), owners["parent"] == owners["later"])
     )
 
     assert ["0", "child", "later", "parent", "True"] == program.finish()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+def test_a_child_inherits_no_open_file_of_the_ledger(run):
+    """
+    Neither the database nor a lease is open in a forked child, so it can neither use nor close them.
+    """
+    program = run(
+        QUIET
+        + """
+asyncio.run(ledger.plan(entry("parent")))
+
+def open_files():
+    paths = []
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            paths.append(os.readlink(f"/proc/self/fd/{name}"))
+        except OSError:
+            pass  # The listing's own.
+    return sum(path.startswith(os.path.realpath(folder)) for path in paths)
+
+before = open_files()
+if os.fork() == 0:
+    say(before > 1, open_files())
+    os._exit(0)
+os.wait()
+"""
+    )
+
+    assert ["True", "0"] == program.finish()
 
 
 async def test_a_child_that_lives_on_does_not_keep_its_parent_alive(run, ledger):

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
 from collections import Counter
+
+from firecrawl_interact.ledger import _store
+from firecrawl_interact.ledger.sqlite import SqliteLedger
 
 WRITER = """
 async def main():
@@ -46,6 +52,30 @@ async def test_two_first_starts_at_once_make_one_ledger(run, ledger):
         starter.finish()
 
     assert {"p0", "p1", "p2", "p3"} == {owed.id for owed in await ledger.owed()}
+
+
+def test_a_schema_made_while_we_looked_is_kept(folder, monkeypatch, entry):
+    """
+    Another process makes the tables between our look at an empty file and our own making.
+    """
+    real = _store.Store._check_structure
+
+    def other_process_starts(store, connection):
+        monkeypatch.setattr(_store.Store, "_check_structure", real)
+        asyncio.run(_plan(folder, entry("theirs")))
+        real(store, connection)
+
+    monkeypatch.setattr(_store.Store, "_check_structure", other_process_starts)
+    store = _store.Store(folder)
+
+    assert ["theirs"] == [owed.id for owed in store.entries()]
+    store.close()
+
+
+async def _plan(folder, entry):
+    ledger = SqliteLedger(folder)
+    await ledger.plan(entry)
+    await ledger.aclose()
 
 
 async def test_eight_processes_on_one_ledger_lose_nothing(run, ledger):
@@ -109,9 +139,6 @@ async def test_a_suspended_owner_is_not_swept(run, owner_program, ledger):
     """
     A process that is merely stopped keeps its entries: there is no heartbeat to miss.
     """
-    import os
-    import signal
-
     program = run(owner_program, "a")
     program.read()
     os.kill(program.pid, signal.SIGSTOP)
