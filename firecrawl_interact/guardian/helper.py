@@ -64,6 +64,7 @@ class Helper:
         self._lost = lost
         self._backlog = bytearray()
         self._sending = False
+        self._leaving = False
         self._lock = threading.RLock()  # Re-entrant: a collected session may settle amid a write.
         self._socket, theirs = socket.socketpair()
         try:
@@ -101,13 +102,11 @@ class Helper:
             pass
 
     def hang_up(self) -> None:
-        """Let it believe that we are dead: it pays what is owed and ends."""
+        """Let it believe that we are dead, once it has heard all: it pays what is owed and ends."""
         with self._lock:
             self._lost = _ignore
-            try:
-                self._socket.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+            self._leaving = True
+            self.write(b"")
 
     def disown(self) -> None:
         """Close a forked child's copy of the line; the process is the parent's."""
@@ -125,6 +124,11 @@ class Helper:
         except OSError:
             self._backlog.clear()  # Dead: the listening thread sees it too, and its successor is told all.
         self._sending = False
+        if self._leaving:
+            try:
+                self._socket.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
 
     def _send_later(self) -> None:
         poll = select.poll()

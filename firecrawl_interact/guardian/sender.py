@@ -10,6 +10,7 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from http.client import HTTPConnection
     from ssl import SSLContext
     from urllib.parse import SplitResult
@@ -64,7 +65,7 @@ def send(request: Request, line: LineSettings, *, timeout: float) -> tuple[int, 
         if proxy is not None and url.scheme == "http":
             target = f"http://{url.netloc.rpartition('@')[2]}{target}"
             headers.update(_authorization(proxy))
-        wire.settimeout(_left(deadline))
+        _limit(wire, deadline)
         connection.request(request.method, target, body=request.body, headers=headers)
         response = connection.getresponse()
         answer = {name.lower(): value for name, value in response.getheaders()}
@@ -73,7 +74,7 @@ def send(request: Request, line: LineSettings, *, timeout: float) -> tuple[int, 
             body += chunk
             if len(body) > BODY_MAX:
                 raise ConnectionError("The answer is too long.")
-            wire.settimeout(_left(deadline))
+            _limit(wire, deadline)
         if response.length:
             raise ConnectionError("The answer was cut off.")
     except (HTTPException, ValueError) as error:
@@ -83,11 +84,12 @@ def send(request: Request, line: LineSettings, *, timeout: float) -> tuple[int, 
     return response.status, answer, bytes(body)
 
 
-def _left(deadline: float) -> float:
+def _limit(wire: socket.socket, deadline: float) -> None:
     left = deadline - time.monotonic()
     if left <= 0:
         raise TimeoutError("No complete answer in time.")
-    return left
+    if wire.fileno() >= 0:  # Closed already with the last byte of an answer.
+        wire.settimeout(left)
 
 
 def _reason(error: Exception) -> str:

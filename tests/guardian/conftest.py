@@ -49,4 +49,6 @@ def keeper() -> Iterator[Guardian]:
     """
     guardian = Guardian()
     yield guardian
+    for debt in list(guardian._owed):
+        guardian.settled(debt)
     guardian.close()

@@ -191,7 +191,9 @@ def test_id_takes_its_place_in_the_url():
     assert "http://provider/v1/019a-b_c" == fill("http://provider/v1/{id}", "019a-b_c")
 
 
-@pytest.mark.parametrize("session_id", [*sorted(RESERVED_IDS), "", "a/b", "a?b", "a%2Fb", "a b", "é", "s1\n", "a#"])
+@pytest.mark.parametrize(
+    "session_id", [*sorted(RESERVED_IDS), "", "a/b", "a?b", "a%2Fb", "a b", "é", "s1\n", "a#"]
+)
 def test_id_that_could_be_another_route_is_refused(session_id):
     """
     No answer can turn the end of one session into the end of another or of all.

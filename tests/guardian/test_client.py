@@ -1,0 +1,588 @@
+"""The guardian as its owner uses it."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from contextlib import suppress
+
+import pytest
+from guardian_kit import LINE, Provider, create, end, ended, search
+
+from firecrawl_interact.errors import TransportError, TransportTimeoutError
+from firecrawl_interact.guardian import helper
+from firecrawl_interact.guardian.client import Guardian
+from firecrawl_interact.guardian.styles import STYLES_MAX
+from firecrawl_interact.models import Request
+
+
+def later():
+    return time.time() + 100
+
+
+def tell_opened(guardian, provider, *names):
+    for name in names:
+        guardian.opened(name, end(provider.url, name), line=LINE, session_id=name, until=later())
+
+
+def relay(guardian, provider, name="r1", *, timeout=10.0):
+    """Have a create relayed."""
+    return guardian.relay(
+        name,
+        create(provider.url, name=name),
+        line=LINE,
+        timeout=timeout,
+        end=end(provider.url, "{id}"),
+        id_path=("data", "id"),
+        until=later(),
+    )
+
+
+class Outcome:
+    """What a hand-over came to, reported from a thread."""
+
+    def __init__(self):
+        self._over = threading.Event()
+
+    def __call__(self, gone):
+        self.gone = gone
+        self._over.set()
+
+    def wait(self):
+        assert self._over.wait(10)
+        return self.gone
+
+
+def replaced(guardian, pid):
+    """Wait until there is another helper process than *pid*."""
+    limit = time.monotonic() + 10
+    while guardian.pid in {None, pid}:
+        assert time.monotonic() < limit
+        time.sleep(0.001)
+    return guardian.pid
+
+
+# --- its life ---------------------------------------------------------------------------
+
+
+def test_nothing_runs_before_the_first_use():
+    """
+    A process that opens no session has no helper process.
+    """
+    assert Guardian().pid is None
+
+
+def test_first_plan_starts_it_even_if_there_is_nothing_to_find(keeper):
+    """
+    It comes up beside the first create, mark or none.
+    """
+    keeper.plan("d1", line=LINE, search=None, until=later())
+
+    assert keeper.pid is not None
+    assert 0 == keeper.owed
+
+
+def test_closed_guardian_pays_what_is_owed_and_ends(keeper, provider):
+    """
+    To let go of it is to leave it what is owed.
+    """
+    provider.open("s1", "s2")
+    tell_opened(keeper, provider, "s1", "s2")
+    keeper.settled("s2")
+    pid = keeper.pid
+
+    keeper.close()
+    provider.wait(lambda: "s1" not in provider.alive)
+
+    assert ended(pid)
+    assert {"s2": []} == provider.alive
+
+
+def test_killed_guardian_is_replaced_and_told_everything_again(keeper, provider, owner):
+    """
+    A helper process that is killed between two writes has a successor that knows every debt.
+    """
+    provider.open("s1", "s2", "s3")
+    provider.open("m1", tags=("fi-1",))
+    process = owner(
+        "opened(URL, 's1', 's2', 's3'); planned(URL, 'fi-1'); guardian().settled('s3')\n"
+        "old = guardian().pid; os.kill(old, signal.SIGKILL)\n"
+        "while guardian().pid in {None, old}: time.sleep(0.001)\n"
+        "say('replaced'); sys.stdin.readline()"
+    )
+    process.hear()
+
+    process.kill()
+    provider.wait(lambda: len(provider.alive) == 1)
+
+    assert {"s3": []} == provider.alive
+
+
+def test_death_of_the_guardian_does_not_kill_a_program_that_minds_broken_pipes(provider, owner):
+    """
+    An owner with SIGPIPE's default handling survives a write to a dead helper process.
+    """
+    process = owner(
+        "signal.signal(signal.SIGPIPE, signal.SIG_DFL); guardian().start(); old = guardian().pid\n"
+        "os.kill(old, signal.SIGKILL)\n"
+        "while guardian().pid == old: opened(URL, 's1')\n"
+        "guardian().settled('s1'); say('alive'); sys.stdin.readline()"
+    )
+
+    assert "alive" == process.hear()
+
+
+def test_dead_guardian_is_no_zombie(keeper, provider):
+    """
+    A helper process that died is waited for.
+    """
+    tell_opened(keeper, provider, "s1")
+    pid = keeper.pid
+    os.kill(pid, signal.SIGKILL)
+
+    replaced(keeper, pid)
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_guardian_with_nothing_owed_is_not_replaced_until_used(keeper):
+    """
+    A helper process that nobody needs is started again by the next session only.
+    """
+    keeper.start()
+    pid = keeper.pid
+    lost = threading.Event()
+    keeper._helper._lost = lambda dead: (type(keeper)._lost(keeper, dead), lost.set())
+    os.kill(pid, signal.SIGKILL)
+
+    assert lost.wait(10)
+    assert keeper.pid is None
+
+    keeper.start()
+
+    assert pid != keeper.pid
+
+
+def test_stuck_guardian_never_blocks_and_is_replaced(keeper, provider, monkeypatch):
+    """
+    A helper process that takes nothing is killed once too much waits for it; its successor knows all.
+    """
+    monkeypatch.setattr(helper, "BACKLOG_MAX", 100_000)
+    provider.open("s1", "s2")
+    tell_opened(keeper, provider, "s1")
+    pid = keeper.pid
+    os.kill(pid, signal.SIGSTOP)
+    for number in range(3000):
+        tell_opened(keeper, provider, f"x{number}")
+        keeper.settled(f"x{number}")
+
+    assert pid != replaced(keeper, pid)
+
+    tell_opened(keeper, provider, "s2")
+    keeper.close()
+    provider.wait_empty()
+
+    assert 2 == provider.count("DELETE")
+
+
+def test_backlog_is_sent_when_it_is_taken_again(keeper, provider):
+    """
+    What does not fit into the socket arrives later, in order.
+    """
+    provider.open("s1")
+    tell_opened(keeper, provider, "s1")
+    os.kill(keeper.pid, signal.SIGSTOP)
+    for number in range(3000):
+        tell_opened(keeper, provider, f"x{number}")
+        keeper.settled(f"x{number}")
+    os.kill(keeper.pid, signal.SIGCONT)
+    keeper.close()
+
+    provider.wait_empty()
+
+    assert ["/sessions/s1"] == [path for _, _, path in provider.arrivals]
+
+
+def test_many_configurations_are_not_kept_for_ever(keeper, provider):
+    """
+    Of the configurations that no debt uses only some are remembered; those in use still work.
+    """
+    provider.open("kept")
+    tell_opened(keeper, provider, "kept")
+    for number in range(STYLES_MAX * 3):
+        request = Request("DELETE", provider.url, {"Authorization": f"Bearer {number}"})
+        other = end(provider.url, "x").__class__(request, frozenset({200}), frozenset())
+        keeper.opened("other", other, line=LINE, session_id="x", until=later())
+
+    assert len(keeper._styles._styles) <= STYLES_MAX + 1
+
+    keeper.settled("other")
+    keeper.close()
+    provider.wait_empty()
+
+
+def test_threads_may_tell_at_once(keeper, provider):
+    """
+    Messages of several threads never mix.
+    """
+    names = [f"s{number}" for number in range(200)]
+    provider.open(*names)
+    threads = [
+        threading.Thread(target=tell_opened, args=(keeper, provider, *names[start::4])) for start in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    keeper.close()
+    provider.wait_empty()
+
+    assert 200 == provider.count("DELETE")
+
+
+# --- where it cannot run ----------------------------------------------------------------
+
+
+@pytest.fixture
+def warnings(caplog):
+    """
+    The warnings that the package logs.
+    """
+    caplog.set_level(logging.WARNING, logger="firecrawl_interact")
+    return caplog
+
+
+@pytest.mark.parametrize(
+    ("target", "value"),
+    [
+        ("sys.executable", ""),
+        ("sys.executable", None),
+        ("sys.executable", "/nowhere/python"),
+        ("sys.frozen", True),
+        ("os.name", "nt"),
+        ("firecrawl_interact.guardian.helper.PROGRAM", helper.PROGRAM.with_name("zipped.py")),
+    ],
+)
+async def test_where_it_cannot_run_one_warning_is_said(provider, monkeypatch, warnings, target, value):
+    """
+    The layer is left out, every call does nothing, and the process goes on.
+    """
+    guardian = Guardian()
+    with monkeypatch.context() as patch:
+        patch.setattr(target, value, raising=False)
+        guardian.plan("s1", line=LINE, search=search(provider.url, "fi-1"), until=later())
+    tell_opened(guardian, provider, "s1")
+    guardian.settled("s1")
+
+    assert 1 == len(warnings.messages)
+    assert "The guardian cannot be used" in warnings.messages[0]
+    assert not guardian.works
+    assert not guardian.hand_over("s1")
+    with pytest.raises(TransportError) as caught:
+        await relay(guardian, provider)
+    assert not caught.value.sent
+
+
+def test_interpreter_that_never_comes_up_is_given_up(provider, monkeypatch, warnings):
+    """
+    After some starts in vain there are no more.
+    """
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    guardian = Guardian()
+    off = threading.Event()
+    switch_off = guardian._switch_off
+    guardian._switch_off = lambda reason: (switch_off(reason), off.set())
+    tell_opened(guardian, provider, "s1")
+
+    assert off.wait(10)
+    assert 1 == len(warnings.messages)
+    assert (None, 0) == (guardian.pid, guardian.owed)
+
+
+# --- debts that are left to it ----------------------------------------------------------
+
+
+def test_handed_over_debt_is_paid_while_the_owner_lives(keeper, provider):
+    """
+    A close that was not confirmed is tried until it is.
+    """
+    answers = iter([503, None])
+    provider.open("s1")
+    provider.answer_end = lambda _: next(answers)
+    tell_opened(keeper, provider, "s1")
+    outcome = Outcome()
+
+    assert keeper.hand_over("s1", outcome)
+    assert outcome.wait()
+    assert {} == provider.alive
+    assert 0 == keeper.owed
+
+
+def test_handed_over_debt_that_is_refused_is_reported(keeper, provider):
+    """
+    A refusal for good is told, so that others can go on.
+    """
+    provider.answer_end = lambda _: 403
+    tell_opened(keeper, provider, "s1")
+    outcome = Outcome()
+
+    assert keeper.hand_over("s1", outcome)
+    assert not outcome.wait()
+
+
+def test_handed_over_plan_is_searched_for_until_it_appears(keeper, provider):
+    """
+    The session of a lost answer is found by its mark and ended, while its owner lives.
+    """
+    looks = iter(range(10))
+
+    def answer_list():
+        if next(looks) == 1:
+            provider.open("mine", tags=("fi-1",))
+
+    provider.open("foreign", tags=("fi-2",))
+    provider.answer_list = answer_list
+    keeper.plan("d1", line=LINE, search=search(provider.url, "fi-1"), until=later())
+    outcome = Outcome()
+
+    assert keeper.hand_over("d1", outcome)
+    assert outcome.wait()
+    assert {"foreign": ["fi-2"]} == provider.alive
+
+
+def test_hand_over_survives_the_death_of_the_guardian(keeper, provider):
+    """
+    The successor goes on with what its predecessor was left.
+    """
+    asked = threading.Event()
+    provider.open("s1")
+    provider.answer_end = lambda _: asked.set() or 503
+    tell_opened(keeper, provider, "s1")
+    outcome = Outcome()
+    keeper.hand_over("s1", outcome)
+    assert asked.wait(10)
+
+    provider.answer_end = lambda _: None
+    os.kill(keeper.pid, signal.SIGKILL)
+
+    assert outcome.wait()
+    assert {} == provider.alive
+
+
+def test_settled_debt_is_no_longer_tried(keeper, provider):
+    """
+    Once the owner itself has ended the session the helper process lets go, and reports nothing.
+    """
+    asked = threading.Event()
+    provider.answer_end = lambda _: asked.set() or 503
+    tell_opened(keeper, provider, "s1")
+    reports: list[bool] = []
+    keeper.hand_over("s1", reports.append)
+    assert asked.wait(10)
+
+    keeper.settled("s1")
+    provider.answer_end = lambda name: 500 if name == "s1" else None
+    provider.open("s2")
+    tell_opened(keeper, provider, "s2")
+    outcome = Outcome()
+    keeper.hand_over("s2", outcome)
+
+    assert outcome.wait()
+    assert [] == reports
+
+
+def test_unknown_debt_cannot_be_handed_over(keeper):
+    """
+    Whoever hands over learns that nobody goes on.
+    """
+    assert not keeper.hand_over("never told")
+
+
+def test_callback_that_fails_does_not_end_the_listening(keeper, provider, caplog):
+    """
+    An error in one callback is logged, and the next is called.
+    """
+    caplog.set_level(logging.CRITICAL, logger="firecrawl_interact")
+    provider.open("s1", "s2")
+    tell_opened(keeper, provider, "s1", "s2")
+    outcome = Outcome()
+
+    keeper.hand_over("s1", lambda _: 1 // 0)
+    keeper.hand_over("s2", outcome)
+
+    assert outcome.wait()
+
+
+# --- relay ------------------------------------------------------------------------------
+
+
+async def test_relayed_create_is_answered(keeper, provider):
+    """
+    The answer of the provider comes back whole.
+    """
+    async with asyncio.timeout(10):
+        answer = await relay(keeper, provider)
+
+    assert 200 == answer.status
+    assert b'{"data": {"id": "r1"}}' == answer.body
+    assert "22" == answer.headers["content-length"]
+
+
+async def test_many_relays_at_once_each_get_their_own_answer(keeper, provider):
+    """
+    Creates are sent side by side, and no answer goes astray.
+    """
+    names = [f"r{number}" for number in range(80)]
+    async with asyncio.timeout(10):
+        answers = await asyncio.gather(*(relay(keeper, provider, name) for name in names))
+
+    assert [f'{{"data": {{"id": "{name}"}}}}'.encode() for name in names] == [each.body for each in answers]
+
+
+async def test_relay_to_nobody_was_not_sent(keeper, provider):
+    """
+    A create that surely never left may be tried elsewhere.
+    """
+    down = Provider()
+    down.close()
+
+    with pytest.raises(TransportError) as caught:
+        await relay(keeper, down)
+
+    assert not caught.value.sent
+
+
+async def test_relay_without_an_answer_in_time_is_a_timeout(keeper, provider):
+    """
+    A create that hangs is an unknown one.
+    """
+    provider.hold_creates.clear()
+
+    with pytest.raises(TransportTimeoutError) as caught:
+        await relay(keeper, provider, timeout=0.1)
+
+    assert caught.value.sent
+
+
+async def test_relay_whose_guardian_dies_is_unknown(keeper, provider):
+    """
+    Who waits for a relayed create learns that its outcome is not known; it is not sent twice.
+    """
+    provider.hold_creates.clear()
+    waiting = asyncio.create_task(relay(keeper, provider))
+    await asyncio.to_thread(provider.create_came.wait, 10)
+
+    os.kill(keeper.pid, signal.SIGKILL)
+
+    with pytest.raises(TransportError) as caught:
+        await waiting
+    assert caught.value.sent
+    assert 1 == provider.count("POST")
+
+
+async def test_cancelled_relay_can_be_handed_over(keeper, provider):
+    """
+    A create whose caller has gone is ended once it is answered.
+    """
+    provider.hold_creates.clear()
+    waiting = asyncio.create_task(relay(keeper, provider))
+    await asyncio.to_thread(provider.create_came.wait, 10)
+    waiting.cancel()
+    with suppress(asyncio.CancelledError):
+        await waiting
+    outcome = Outcome()
+    keeper.hand_over("r1", outcome)
+
+    provider.hold_creates.set()
+
+    assert await asyncio.to_thread(outcome.wait)
+    assert {} == provider.alive
+
+
+RELAYING = (
+    "import asyncio\n"
+    "from guardian_kit import create\n"
+    "def relay(): return guardian().relay('r1', create(URL, name='r1'), line=LINE, timeout=20,\n"
+    "    end=end(URL, '{id}'), id_path=('data', 'id'), until=time.time() + 100)\n"
+)
+
+
+def test_owner_killed_during_a_relayed_create_leaves_nothing(provider, owner):
+    """
+    The helper process waits for the answer and ends the session it names, mark or none.
+    """
+    provider.hold_creates.clear()
+    process = owner(RELAYING + "asyncio.run(relay())")
+    assert provider.create_came.wait(10)
+
+    process.kill()
+    provider.hold_creates.set()
+    provider.wait(lambda: provider.count("DELETE") == 1)
+
+    assert {} == provider.alive
+
+
+def test_owner_killed_after_a_relayed_answer_leaves_nothing(provider, owner):
+    """
+    Between the answer and the owner's own word nothing is lost.
+    """
+    process = owner(RELAYING + "asyncio.run(relay()); say(); sys.stdin.readline()")
+    process.hear()
+
+    process.kill()
+    provider.wait_empty()
+
+    assert 1 == provider.count("DELETE")
+
+
+# --- plans of a dead owner --------------------------------------------------------------
+
+
+def test_orphan_of_a_killed_owner_is_found_by_its_mark(provider, owner):
+    """
+    The session of a create that was under way is ended although it appears only later.
+    """
+    looks = iter(range(20))
+
+    def answer_list():
+        if next(looks) == 2:
+            provider.open("mine", tags=("fi-1",))
+
+    provider.open("foreign", tags=("fi-2",))
+    provider.answer_list = answer_list
+    process = owner("planned(URL, 'fi-1'); say(); sys.stdin.readline()")
+    process.hear()
+
+    process.kill()
+    provider.wait(lambda: provider.count("DELETE") == 1)
+
+    assert {"foreign": ["fi-2"]} == provider.alive
+
+
+def test_outage_at_the_owners_death_is_outlasted(owner):
+    """
+    A provider that is away when the owner dies is asked again when it is back.
+    """
+    provider = Provider()
+    port = provider.port
+    process = owner("opened(URL, 's1'); say(); sys.stdin.readline()", provider.url)
+    process.hear()
+    provider.close()
+    process.kill()
+    # Stands for the outage: takes the connection and gives no answer.
+    with socket.create_server(("127.0.0.1", port)) as silent:
+        peer, _ = silent.accept()
+        peer.close()
+
+    back = Provider(port)
+    back.open("s1")
+    try:
+        back.wait_empty()
+    finally:
+        back.close()
