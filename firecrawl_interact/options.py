@@ -104,9 +104,9 @@ def ledger_choice(value: object) -> bool | Ledger | None:
     )
 
 
-def _profile(value: object) -> Profile:
-    profile = Profile(value) if isinstance(value, str) else value
-    if not isinstance(profile, Profile) or not isinstance(profile.name, str):
+def _profile(value: Any) -> Profile:
+    profile: Any = Profile(value) if isinstance(value, str) else value
+    if not isinstance(profile, Profile) or not isinstance(cast("object", profile.name), str):
         raise InvalidOptionError(
             f"profile must be a Profile or a name, not {value!r}.", option="profile", value=value
         )
@@ -117,7 +117,7 @@ def _profile(value: object) -> Profile:
             option="profile",
             value=profile.name,
         )
-    if not isinstance(profile.save_changes, bool):
+    if not isinstance(cast("object", profile.save_changes), bool):
         raise InvalidOptionError(
             f"save_changes of a profile must be True or False, not {profile.save_changes!r}.",
             option="profile",
@@ -136,10 +136,10 @@ def _country(value: object) -> str:
     )
 
 
-def _tags(value: object) -> tuple[str, ...]:
+def _tags(value: Any) -> tuple[str, ...]:
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise InvalidOptionError(f"tags must be several strings, not {value!r}.", option="tags", value=value)
-    tags = tuple(value)
+    tags = tuple(cast("Iterable[Any]", value))
     for tag in tags:
         if not isinstance(tag, str) or not tag or "," in tag:
             # Filters join tags with commas, so a comma inside one could never be found again.
@@ -152,8 +152,9 @@ def _tags(value: object) -> tuple[str, ...]:
 
 
 def _extra(value: object) -> Mapping[str, Any]:
-    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-        return dict(value)
-    raise InvalidOptionError(
-        f"extra must be a mapping with string keys, not {type(value).__name__}.", option="extra", value=None
-    )
+    kind = type(value).__name__
+    given = dict(cast("Mapping[Any, Any]", value)) if isinstance(value, Mapping) else None
+    if given is not None and all(isinstance(key, str) for key in given):
+        return given
+    # The value is not repeated: it may hold a password for a proxy.
+    raise InvalidOptionError(f"extra must be a mapping with string keys, not {kind}.", option="extra")

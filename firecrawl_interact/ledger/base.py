@@ -18,6 +18,7 @@ class Claim(Protocol):
     @property
     def entries(self) -> Sequence[Entry]:
         """What the dead owner left."""
+        ...
 
     async def release(self) -> None:
         """Let go. A second call does nothing."""
@@ -37,6 +38,7 @@ class Ledger(Protocol):
 
     def fingerprint(self, key: str | None) -> str:
         """Return a salted fingerprint of the API key, equal for equal keys here; ``""`` for None."""
+        ...
 
     async def plan(self, entry: Entry) -> None:
         """Write down, before a create is sent, that it may come to be owed."""
@@ -52,9 +54,11 @@ class Ledger(Protocol):
 
     async def owed(self) -> list[Entry]:
         """Return every entry, of all owners, oldest first; those past their deadline are forgotten first."""
+        ...
 
     async def claim(self) -> Sequence[Claim]:
         """Take over the entries of owners that are dead. No owner is claimed twice at a time."""
+        ...
 
     async def aclose(self) -> None:
         """Write out what waits and close. A second call does nothing."""

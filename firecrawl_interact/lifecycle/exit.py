@@ -13,7 +13,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -107,7 +107,7 @@ def _pay(debt: Debt, until: float) -> None:
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
+def _undisturbed() -> Generator[None]:
     """Keep one more Ctrl-C from breaking off what is bounded by seconds anyway."""
     try:
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)

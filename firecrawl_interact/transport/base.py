@@ -31,6 +31,7 @@ class Transport(Protocol):
             TransportTimeoutError: No complete answer in time.
             TransportError: The line failed. ``sent`` is False if no byte of the request left.
         """
+        ...
 
     async def aclose(self) -> None:
         """Close every connection. A second call does nothing."""
