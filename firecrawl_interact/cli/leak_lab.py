@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -41,8 +42,22 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--only", action="append", default=[], metavar="NAME", help="a group or a scenario; may be repeated"
     )
+    parser.add_argument(
+        "--option",
+        action="append",
+        default=[],
+        type=_option,
+        metavar="NAME=JSON",
+        help="passed to the adapter, such as guardian=false; may be repeated",
+    )
     parser.add_argument("--fast", action="store_true", help="the short run")
     parser.add_argument("--at-once", type=int, default=4, metavar="N", help="scenarios side by side (4)")
+    parser.add_argument(
+        "--patience",
+        type=float,
+        metavar="SECONDS",
+        help="wait no longer for what a program left to be ended; for clients that leave much",
+    )
     parser.add_argument("--list", action="store_true", help="name the scenarios and run none")
     parser.add_argument("--json", action="store_true", help="print JSON lines: a verdict each, then the sums")
 
@@ -69,14 +84,27 @@ def run(args: argparse.Namespace) -> int:
         elif not verdict.passed:
             print(report.failure(verdict), file=sys.stderr, flush=True)
 
-    adapter = adapters.BUILT_IN.get(args.adapter, args.adapter)
-    verdicts = asyncio.run(runner.run(chosen, adapter=adapter, at_once=args.at_once, on_verdict=show))
+    adapter: str = adapters.BUILT_IN.get(args.adapter) or args.adapter
+    running = runner.run(
+        chosen,
+        adapter=adapter,
+        options=dict(args.option),
+        at_once=args.at_once,
+        patience=args.patience,
+        on_verdict=show,
+    )
+    verdicts = asyncio.run(running)
     rows = report.rows(verdicts)
     if args.json:
         print(json_line({"groups": [attrs.asdict(row) for row in rows]}))
     else:
         print(table(HEADERS, [_cells(row) for row in rows]))
     return 0 if all(verdict.passed for verdict in verdicts) else 1
+
+
+def _option(text: str) -> tuple[str, Any]:
+    name, _, value = text.partition("=")
+    return name, json.loads(value)
 
 
 def _cells(row: Row) -> tuple[object, ...]:

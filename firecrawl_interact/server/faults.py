@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import enum
 import json
 import socket
 import struct
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, cast
 
 import attrs
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from firecrawl_interact.server import lab_api
-from firecrawl_interact.server.traffic import CREATE, DELETE, DELETE_ALL, KINDS, LIST, STOP, Traffic, classify
+from firecrawl_interact.server.fault_rules import Action, Rule, When, read_rules
+from firecrawl_interact.server.traffic import CREATE, DELETE, DELETE_ALL, LIST, STOP, Traffic, classify
 
 FOREIGN_HEADER = "X-Lab-Foreign"  # A request that carries it is somebody else's: no faults, other books.
 
@@ -25,81 +25,9 @@ _HTML = "<!doctype html><html><head><title>Error</title></head><body><h1>Bad gat
 _NO_LINGER = struct.pack("ii", 1, 0)  # SO_LINGER on, zero seconds: close() sends RST.
 _ID_FIELDS = frozenset({"id", "session_id", "sessionId"})
 
-Proceed = Callable[[], Awaitable[web.StreamResponse]]
-
-
-class Action(enum.Enum):
-    """What a rule does to a request."""
-
-    DELAY = "delay"  # Wait `seconds`.
-    HOLD = "hold"  # Wait until somebody posts /_lab/release; never released, it hangs.
-    DROP = "drop"  # Close the connection without an answer.
-    RESET = "reset"  # The same with a TCP reset.
-    TRUNCATE = "truncate"  # Announce the whole answer, send half, close.
-    STATUS = "status"  # Answer `status`, `headers` and `body` instead.
-    HTML = "html"  # Answer `status` with a page for humans.
-    NO_ID = "no-id"  # Answer without any id.
-    STRIP = "strip"  # Answer without `fields`.
-    LEAVE = "leave"  # Answer as usual, then close the kept connection without announcing it.
-    LAG = "lag"  # Behave like a replica that has not heard yet: 404 for one session, an empty list.
-    OUTAGE = "outage"  # Stop listening for `seconds`, and cut every connection.
-
-
 _SPOILING = frozenset({Action.TRUNCATE, Action.NO_ID, Action.STRIP, Action.LEAVE})  # They need a true answer.
 
-
-class When(enum.Enum):
-    """Whether the request takes effect before the rule acts."""
-
-    BEFORE = "before"
-    AFTER = "after"
-
-
-@attrs.frozen(kw_only=True)
-class Rule:
-    """
-    One fault. Several rules may act on one request; the first one is the outermost.
-
-    Attributes:
-        on: Kind of request: ``create``, ``delete``, ``get``, ``list``, ``run`` and ``stop`` (scrape-bound),
-            ``execute``, ``other`` or ``any``.
-
-        do: What happens.
-
-        when: ``before``: the fault strikes first; what ends the request (drop, reset, status, html)
-            then keeps it from taking effect. ``after``: it takes effect, then the fault strikes.
-
-        nth: First request of that kind that it strikes, counted from 1.
-
-        times: How many in a row; None means for ever.
-
-        seconds: For ``delay`` and ``outage``.
-
-        status: For ``status`` and ``html``.
-
-        headers: For ``status``.
-
-        body: Text of the answer, for ``status``.
-
-        fields: Names that are taken out of the answer, at any depth, for ``strip``.
-    """
-
-    on: str = attrs.field(default="any", validator=attrs.validators.in_(KINDS | {"any"}))
-    do: Action
-    when: When = When.BEFORE
-    nth: int = attrs.field(default=1, validator=attrs.validators.ge(1))
-    times: int | None = 1
-    seconds: float = 0.0
-    status: int = 500
-    headers: Mapping[str, str] = attrs.field(factory=dict)
-    body: str = ""
-    fields: tuple[str, ...] = ()
-
-    def strikes(self, kind: str, count: int) -> bool:
-        """Tell whether this is one of the requests meant; *count* is its number among its kind."""
-        if self.on not in {kind, "any"} or count < self.nth:
-            return False
-        return self.times is None or count < self.nth + self.times
+Proceed = Callable[[], Awaitable[web.StreamResponse]]
 
 
 class Listener(Protocol):
@@ -142,7 +70,9 @@ class FaultPlan:
         Raises:
             ValueError: It does not fit; the text says where.
         """
-        return cls(rules=read_rules(data.get("rules", ()) if isinstance(data, dict) else data))
+        if not isinstance(data, dict) or data.keys() != {"rules"}:
+            raise ValueError('A plan of faults is an object with one member, "rules".')
+        return cls(rules=read_rules(cast("dict[str, Any]", data)["rules"]))
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -241,26 +171,6 @@ class FaultPlan:
         return response
 
 
-def read_rules(data: Iterable[Any]) -> list[Rule]:
-    """
-    Build rules from JSON data.
-
-    Raises:
-        ValueError: A rule does not fit; the text says where.
-    """
-    import cattrs  # slow to import, and for test servers only
-    from cattrs.gen import make_dict_structure_fn  # slow to import, and for test servers only
-
-    converter = cattrs.Converter()
-    converter.register_structure_hook(
-        Rule, make_dict_structure_fn(Rule, converter, _cattrs_forbid_extra_keys=True)
-    )
-    try:
-        return converter.structure(list(data), list[Rule])
-    except cattrs.BaseValidationError as error:
-        raise ValueError("; ".join(cattrs.transform_error(error, path="rules"))) from error
-
-
 def _struck(plan: FaultPlan, rule: Rule, kind: str, request: web.Request, proceed: Proceed) -> Proceed:
     """Wrap *proceed* in one rule."""
 
@@ -347,22 +257,22 @@ def _id_in(response: web.StreamResponse) -> str | None:
     if not isinstance(response, web.Response) or not isinstance(response.body, bytes):
         return None
     try:
-        document = json.loads(response.body)
-    except ValueError:
-        return None
-    if isinstance(document, dict):
-        document = document.get("data", document)
-    made = document.get("id") if isinstance(document, dict) else None
-    return made if isinstance(made, str) else None
+        document: Any = json.loads(response.body)
+        made = document.get("data", document)["id"]
+    except (ValueError, AttributeError, LookupError):
+        return None  # Nothing of either dialect's.
+    return str(made)
 
 
 def _without(value: Any, fields: frozenset[str]) -> Any:
     if isinstance(value, dict):
-        return {name: _without(inner, fields) for name, inner in value.items() if name not in fields}
+        members = cast("dict[str, Any]", value).items()
+        return {name: _without(inner, fields) for name, inner in members if name not in fields}
     return value
 
 
 def _without_rows(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _without_rows(inner) for name, inner in value.items()}
+        members = cast("dict[str, Any]", value).items()
+        return {name: _without_rows(inner) for name, inner in members}
     return [] if isinstance(value, list) else value

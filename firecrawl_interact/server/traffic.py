@@ -66,15 +66,15 @@ class Traffic:
         log: ``(seconds since the start, event, id)``, the oldest first.
     """
 
-    counts: Counter[str] = attrs.field(factory=Counter)
-    live: set[str] = attrs.field(factory=set)
-    foreign: set[str] = attrs.field(factory=set)
+    counts: Counter[str] = attrs.field(factory=Counter[str])
+    live: set[str] = attrs.field(factory=set[str])
+    foreign: set[str] = attrs.field(factory=set[str])
     foreign_made: int = 0
-    made: list[str] = attrs.field(factory=list)
-    deletes: Counter[str] = attrs.field(factory=Counter)
-    log: list[tuple[float, str, str | None]] = attrs.field(factory=list)
+    made: list[str] = attrs.field(factory=list[str])
+    deletes: Counter[str] = attrs.field(factory=Counter[str])
+    log: list[tuple[float, str, str | None]] = attrs.field(factory=list[tuple[float, str, str | None]])
     _started: float = attrs.field(factory=time.monotonic)
-    _waiters: list[asyncio.Future[None]] = attrs.field(factory=list)
+    _waiters: list[asyncio.Future[None]] = attrs.field(factory=list[asyncio.Future[None]])
 
     def happened(self, event: str, session_id: str | None = None) -> None:
         """Count an event and wake whoever waits."""

@@ -353,3 +353,29 @@ def test_a_plan_is_read_from_a_file(tmp_path):
     plan = FaultPlan.load(path)
 
     assert (503, None) == (plan.rules[0].status, plan.rules[0].times)
+
+
+async def test_an_answer_can_lose_any_field(serve):
+    """Fields are taken out at any depth, the others stay."""
+    lab = await serve({"on": "create", "do": "strip", "fields": ["cdpUrl"]})
+
+    _, document = await lab.send("POST", "/v2/interact", json={})
+
+    assert "cdpUrl" not in document
+    assert "liveViewUrl" in document
+
+
+async def test_a_kept_connection_is_left_without_a_word(serve):
+    """The answer is whole and promises to keep the connection, which then is gone."""
+    lab = await serve({"on": "create", "do": "leave"})
+    reader, writer = await asyncio.open_connection("127.0.0.1", lab.port)
+    writer.write(b"POST /v2/interact HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
+
+    async with asyncio.timeout(5):
+        received = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert b"connection: close" not in head.lower()
+    assert json.loads(body)["success"]

@@ -17,14 +17,13 @@ async def open(url, key, dialect, **options):
             yield session
 ```
 
-*dialect* is ``"firecrawl"`` or ``"anchor"``, *options* may be ignored (they ask for short time
-limits where a scenario would take long otherwise).
+*dialect* is ``"firecrawl"`` or ``"anchor"``, *options* may be ignored: a scenario asks there for
+short time limits where it would take long otherwise, and ``--option`` hands on what you like.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -32,9 +31,8 @@ if TYPE_CHECKING:
     from firecrawl_interact import PendingSession
 
 TTL = 120  # Seconds.
-LAYERS = "LEAK_LAB_SDK_OPTIONS"  # Environment variable: names of layers to switch off, for comparison.
 
-BUILT_IN = {name: f"{__name__}:{name}" for name in ("sdk", "naive")}  # Short names for `--adapter`.
+BUILT_IN = {name: f"{__name__}:{name}" for name in ("sdk", "naive", "firecrawl_py", "anchorbrowser")}  # Short names for `--adapter`.
 
 
 def sdk(url: str, key: str, dialect: str, **options: Any) -> PendingSession:
@@ -42,15 +40,14 @@ def sdk(url: str, key: str, dialect: str, **options: Any) -> PendingSession:
     from firecrawl_interact import AnchorBackend, FirecrawlBackend, Session
 
     backend = {"firecrawl": FirecrawlBackend, "anchor": AnchorBackend}[dialect]
-    off = {name: False for name in os.environ.get(LAYERS, "").split(",") if name}
-    return Session.create(ttl=TTL, backend=backend(api_key=key, base_url=url), **{**off, **options})
+    return Session.create(ttl=TTL, backend=backend(api_key=key, base_url=url), **options)
 
 
 sdk.exact_errors = True  # type: ignore[attr-defined]  # Scenarios name our classes of errors.
 
 
 @asynccontextmanager
-async def naive(url: str, key: str, dialect: str, **_options: Any) -> AsyncIterator[str]:
+async def naive(url: str, key: str, dialect: str, **_options: Any) -> AsyncGenerator[str]:
     """Open a session with bare aiohttp and try/finally, as most programs do."""
     import aiohttp
 
@@ -72,3 +69,33 @@ async def naive(url: str, key: str, dialect: str, **_options: Any) -> AsyncItera
         finally:
             async with client.delete(f"{path}/{session_id}"):
                 pass
+
+
+@asynccontextmanager
+async def firecrawl_py(url: str, key: str, dialect: str, **_options: Any) -> AsyncGenerator[Any]:
+    """Open a session with Firecrawl's own SDK, as its documentation does; that dialect only."""
+    import firecrawl
+
+    if dialect != "firecrawl":
+        raise ValueError("firecrawl-py speaks Firecrawl's dialect only.")
+    client = firecrawl.AsyncFirecrawl(api_key=key, api_url=url)
+    session = await client.browser(ttl=TTL)
+    try:
+        yield session
+    finally:
+        await client.delete_browser(session.id)
+
+
+@asynccontextmanager
+async def anchorbrowser(url: str, key: str, dialect: str, **_options: Any) -> AsyncGenerator[Any]:
+    """Open a session with Anchor's own SDK, as its documentation does; that dialect only."""
+    import anchorbrowser as sdk_of_anchor
+
+    if dialect != "anchor":
+        raise ValueError("anchorbrowser speaks Anchor's dialect only.")
+    async with sdk_of_anchor.AsyncAnchorbrowser(api_key=key, base_url=url) as client:
+        session = await client.sessions.create()
+        try:
+            yield session
+        finally:
+            await client.sessions.delete(session.data.id)

@@ -8,7 +8,7 @@ import http.client
 import json
 import os
 import traceback
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 from urllib.parse import urlsplit
@@ -61,7 +61,7 @@ class Bench:
     report_path: str
     loop: str = "asyncio"
     eager: bool = False
-    reported: list[BaseException] = attrs.field(factory=list)
+    reported: list[BaseException] = attrs.field(factory=list[BaseException])
 
     def open(self, **options: Any) -> AbstractAsyncContextManager[Any]:
         """Begin a session, with the scenario's options."""
@@ -85,7 +85,7 @@ class Bench:
             runner.run(main)
 
     @contextlib.contextmanager
-    def reporting(self) -> Iterator[None]:
+    def reporting(self) -> Generator[None]:
         """Report how the statements inside end; what they raise goes on."""
         try:
             yield

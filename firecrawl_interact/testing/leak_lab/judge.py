@@ -100,7 +100,7 @@ def verdict(
 
 
 def _wrong_endings(scenario: Scenario, evidence: Evidence) -> list[str]:
-    complaints = []
+    complaints: list[str] = []
     for report in evidence.reports:
         kind, text = report["kind"], report["text"]
         if kind == "claim":

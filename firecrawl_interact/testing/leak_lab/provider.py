@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,7 +14,8 @@ from aiohttp import web
 
 from firecrawl_interact.server.app import build_app
 from firecrawl_interact.server.fake import FakeBrowsers
-from firecrawl_interact.server.faults import FaultPlan, read_rules
+from firecrawl_interact.server.fault_rules import read_rules
+from firecrawl_interact.server.faults import FaultPlan
 
 HOST = "127.0.0.1"
 LEAVE_TIME = 0.5  # Seconds for open requests when a server ends; its scenario is over by then.
@@ -109,7 +110,7 @@ async def serve() -> None:
 
 
 @asynccontextmanager
-async def running() -> AsyncIterator[str]:
+async def running() -> AsyncGenerator[str]:
     """Run such a process; yields its origin."""
     process = await asyncio.create_subprocess_exec(
         *_command(), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, start_new_session=True

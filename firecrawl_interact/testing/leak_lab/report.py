@@ -57,7 +57,7 @@ def as_json(verdict: Verdict) -> dict[str, Any]:
 
 def failure(verdict: Verdict) -> str:
     """Say in a few words why one did not pass."""
-    faults = []
+    faults: list[str] = []
     if verdict.leaked:
         faults.append(f"{verdict.left} of {verdict.made} sessions left")
     if verdict.harmed:

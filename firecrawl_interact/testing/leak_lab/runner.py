@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import aiohttp
 
@@ -59,7 +60,9 @@ async def run(
     chosen: Sequence[Case],
     *,
     adapter: str,
+    options: Mapping[str, Any] | None = None,
     at_once: int = AT_ONCE,
+    patience: float | None = None,
     on_verdict: Callable[[Verdict], None] | None = None,
 ) -> list[Verdict]:
     """
@@ -70,7 +73,12 @@ async def run(
 
         adapter: ``module:attribute`` of what opens sessions.
 
+        options: Passed to it, besides the scenario's own, which go first.
+
         at_once: How many run at the same time.
+
+        patience: Most seconds to wait, after a program's end, for what it left to be ended;
+            None means what each scenario grants.
 
         on_verdict: Called with each verdict as it falls.
     """
@@ -79,7 +87,14 @@ async def run(
 
         async def one(case: Case) -> Verdict:
             async with places:
-                verdict = await Trial(case=case, adapter=adapter, origin=origin, client=client).run()
+                verdict = await Trial(
+                    case=case,
+                    adapter=adapter,
+                    options=options or {},
+                    patience=patience,
+                    origin=origin,
+                    client=client,
+                ).run()
             if on_verdict is not None:
                 on_verdict(verdict)
             return verdict

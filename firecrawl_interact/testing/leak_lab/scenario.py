@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from firecrawl_interact.server.faults import Rule
+from firecrawl_interact.server.fault_rules import Rule
 
 FIRECRAWL, ANCHOR = "firecrawl", "anchor"
 DIALECTS = (FIRECRAWL, ANCHOR)
@@ -106,15 +106,15 @@ class Scenario:
     name: str
     group: str
     body: str
-    args: Mapping[str, Any] = attrs.field(factory=dict)
-    options: Mapping[str, Any] = attrs.field(factory=dict)
+    args: Mapping[str, Any] = attrs.field(factory=dict[str, Any])
+    options: Mapping[str, Any] = attrs.field(factory=dict[str, Any])
     rules: tuple[Rule, ...] = ()
     steps: tuple[Step, ...] = ()
     then: str | None = None
     raises: tuple[str, ...] = (NOTHING,)
     error: str | None = None
     posts: int | None = 1
-    tolerates: Mapping[str, str] = attrs.field(factory=dict)
+    tolerates: Mapping[str, str] = attrs.field(factory=dict[str, str])
     within: float = 25.0
     settle: float = 5.0
     noise: tuple[str, ...] = ()

@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -25,6 +25,9 @@ from firecrawl_interact.testing.leak_lab.scenario import ANCHOR, Scenario, Step,
 TOLERATED_SETTLE = 1.0  # Seconds for what nobody needs to find.
 KEY = "fc-leak-lab"  # Opens nothing but the lab's own servers.
 WORKER = "firecrawl_interact.testing.leak_lab.worker"
+
+# Whoever runs the lab may have keys, addresses and proxies set; a trial has its own.
+_NOT_HANDED_ON = ("FIRECRAWL_", "ANCHORBROWSER_", "ANCHOR_")
 
 
 @attrs.frozen(kw_only=True)
@@ -55,6 +58,10 @@ class Trial:
 
         adapter: ``module:attribute`` of what opens sessions.
 
+        options: Passed to it, besides the scenario's own, which go first.
+
+        patience: Most seconds to wait for what the program left to be ended; None for the scenario's.
+
         origin: Where the provider process takes orders.
 
         client: Carries ours.
@@ -62,11 +69,13 @@ class Trial:
 
     case: Case
     adapter: str
+    options: Mapping[str, Any]
+    patience: float | None
     origin: str
     client: aiohttp.ClientSession
     _url: str = ""
     _control: str = ""
-    _wrong: list[str] = attrs.field(factory=list)
+    _wrong: list[str] = attrs.field(factory=list[str])
 
     async def run(self) -> Verdict:
         """Try it."""
@@ -93,7 +102,7 @@ class Trial:
         )
 
     @asynccontextmanager
-    async def _server(self) -> AsyncIterator[None]:
+    async def _server(self) -> AsyncGenerator[None]:
         rules = cattrs.unstructure(self.case.scenario.rules)
         async with self.client.post(f"{self.origin}/servers", json=rules) as answer:
             answer.raise_for_status()
@@ -123,7 +132,7 @@ class Trial:
             "control": self._control,
             "key": KEY,
             "dialect": self.case.dialect,
-            "options": dict(scenario.options),
+            "options": {**self.options, **scenario.options},
             "args": dict(scenario.args),
             "report_path": str(folder / judge.REPORTS),
             "loop": self.case.loop,
@@ -140,7 +149,7 @@ class Trial:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=stderr,
-                env=os.environ | {"XDG_STATE_HOME": str(folder)},
+                env=_environment(folder),
                 start_new_session=True,
             )
         doing = asyncio.create_task(self._do(steps, process.pid, folder))
@@ -179,8 +188,8 @@ class Trial:
     async def _settle(self) -> None:
         """Give whoever still has to end something the time to do so."""
         scenario = self.case.scenario
-        tolerated = self.case.dialect in scenario.tolerates
-        await self._until("live=0", TOLERATED_SETTLE if tolerated else scenario.settle)
+        longest = TOLERATED_SETTLE if self.case.dialect in scenario.tolerates else scenario.settle
+        await self._until("live=0", longest if self.patience is None else min(longest, self.patience))
 
     async def _until(self, what: str, seconds: float) -> bool:
         path = f"{self._control}/_lab/wait?{what}&timeout={seconds}"
@@ -194,3 +203,8 @@ class Trial:
     async def _get(self, path: str) -> Any:
         async with self.client.get(self._control + path) as answer:
             return await answer.json()
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_HANDED_ON)}
+    return kept | {"XDG_STATE_HOME": str(folder), "NO_PROXY": "*", "no_proxy": "*"}

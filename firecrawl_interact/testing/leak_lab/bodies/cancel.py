@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Coroutine
+from typing import Any
 
 from firecrawl_interact.testing.leak_lab.bench import Bench, BodyError
 from firecrawl_interact.testing.leak_lab.bodies.plain import once
@@ -137,9 +139,9 @@ async def swallowed(bench: Bench) -> None:
     await bench.ended(task)
 
 
-async def _turns(coroutine: object) -> int:
+async def _turns(coroutine: Coroutine[Any, Any, None]) -> int:
     """Count the turns of the loop that a coroutine takes."""
-    task = asyncio.ensure_future(coroutine)  # type: ignore[call-overload]
+    task = asyncio.create_task(coroutine)
     turns = 0
     while not task.done():
         await asyncio.sleep(0)

@@ -18,21 +18,21 @@ async def scope(bench: Bench) -> None:
     import anyio.lowlevel
 
     event = bench.args["event"]
-    with anyio.CancelScope() as inner:
+    inner = anyio.CancelScope()
 
-        async def canceller() -> None:
-            await bench.seen(event)
-            inner.cancel()
-            await asyncio.sleep(0.02)
-            bench.release()
+    async def canceller() -> None:
+        await bench.seen(event)
+        inner.cancel()
+        await asyncio.sleep(0.02)
+        bench.release()
 
-        other = asyncio.create_task(canceller())
-        with bench.reporting():
-            async with bench.open():
-                bench.mark("inside")
-                if event == "mark.inside":
-                    await anyio.sleep_forever()
-            await anyio.lowlevel.checkpoint()
+    other = asyncio.create_task(canceller())
+    with inner, bench.reporting():
+        async with bench.open():
+            bench.mark("inside")
+            if event == "mark.inside":
+                await anyio.sleep_forever()
+        await anyio.lowlevel.checkpoint()
     await other
     bench.claim(inner.cancelled_caught, "the scope did not recognise its cancellation")
 
@@ -91,10 +91,11 @@ async def idle(bench: Bench) -> None:
     """Cancel a scope while the provider takes its time; waiting must not burn a core."""
     import anyio
 
-    with anyio.CancelScope() as inner:
-        with bench.reporting():
-            async with bench.open():
-                inner.cancel()
-                wall, used = time.monotonic(), time.thread_time()
+    inner = anyio.CancelScope()
+    wall = used = 0.0
+    with inner, bench.reporting():
+        async with bench.open():
+            inner.cancel()
+            wall, used = time.monotonic(), time.thread_time()
     wall, used = time.monotonic() - wall, time.thread_time() - used
     bench.claim(used < BUSY * wall, f"{used:.2f} s of processor time in {wall:.2f} s of waiting")

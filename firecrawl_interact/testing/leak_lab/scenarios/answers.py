@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from firecrawl_interact.server.faults import Action, Rule, When
+from firecrawl_interact.server.fault_rules import Action, Rule, When
 from firecrawl_interact.testing.leak_lab.scenario import (
     ANCHOR,
     CANCELLED,
@@ -23,13 +23,14 @@ CONCURRENCY = '{"success": false, "error": "You have reached the maximum number 
 TOO_FAST = '{"success": false, "error": "Rate limit exceeded."}'
 
 
-def _delete(name: str, *rules: Mapping[str, Any], **more: Any) -> Scenario:
+def _delete(name: str, *rules: Mapping[str, Any], body: str = "plain:once", **more: Any) -> Scenario:
     """Leave a block while the delete goes wrong."""
     return Scenario(
         name=f"delete_{name}",
         group="delete",
+        body=body,
         rules=tuple(Rule(on="delete", **rule) for rule in rules),
-        **({"body": "plain:once"} | more),
+        **more,
     )
 
 
