@@ -24,6 +24,8 @@ MAX_BATCH = 512  # Jobs in one commit; bounds the memory of a burst.
 EXIT_PATIENCE = 0.9  # Seconds that the exit of the interpreter waits for the last commits, in all.
 FORK_PATIENCE = 1.0  # Seconds that a fork waits for a commit under way.
 
+_CHANGES = (Plan, Opened, Settled)  # What a batch writes in one transaction.
+
 
 @attrs.define(eq=False)
 class Writer:
@@ -91,7 +93,7 @@ class Writer:
         return batch
 
     def _work(self, batch: list[Job]) -> Iterable[Outcome]:
-        changes = [job for job in batch if isinstance(job, Plan | Opened | Settled)]
+        changes = [job for job in batch if isinstance(job, _CHANGES)]
         missing: set[str] = set()
         problem = None
         if changes:

@@ -19,7 +19,7 @@ if sys.platform != "win32":
 ATTEMPTS = 16  # Times a lease may vanish under our hands before we give up.
 NAME = re.compile(r"[0-9a-f]{32}")  # An owner's name, and no path that leads elsewhere.
 
-_held: set[int] = set()  # Descriptors of the leases that this process holds.
+_held: set[Lease] = set()  # What this process has locked.
 _own: dict[Path, Lease] = {}  # By state folder: what this process lives under.
 _choosing = threading.Lock()  # Two threads must not become two owners.
 
@@ -51,15 +51,15 @@ class Lease:
 
     def release(self, *, forget: bool) -> None:
         """Let go; *forget* removes the file, for an owner who left nothing."""
-        if self.descriptor not in _held:
-            return
+        if self not in _held:
+            return  # Let go before, or the parent's: the descriptor may be somebody else's by now.
         try:
             if forget and self.in_place():
                 self.path.unlink()  # While it is locked: nobody can hold another file of that name.
         except OSError:
             pass  # An empty lease file does no harm.
         finally:
-            _held.discard(self.descriptor)
+            _held.discard(self)
             _let_go(self.descriptor)
 
 
@@ -79,7 +79,7 @@ def own(folder: Path) -> Lease:
             # entries would pass for a dead one's, so the name is taken again, unless a sweeper has it.
             again = None
             if lease is not None:
-                _held.discard(lease.descriptor)  # Not closed: if others closed it, its number is theirs now.
+                _held.discard(lease)  # Not closed: if others closed it, its number is theirs now.
                 again = seize(folder, lease.name)
             lease = _own[folder] = again or _begin(folder)
         return lease
@@ -121,7 +121,7 @@ def seize(folder: Path, name: str) -> Lease | None:
             os.close(descriptor)
             return None
         lease = Lease(path, descriptor)
-        _held.add(descriptor)
+        _held.add(lease)
         if lease.in_place():
             return lease
         lease.release(forget=False)  # Whoever held it removed it while we waited: look again.
@@ -190,8 +190,8 @@ def _leave_to_parent() -> None:
     global _choosing  # noqa: PLW0603  # the parent's may be locked for ever in the child
     _choosing = threading.Lock()
     _own.clear()
-    for descriptor in _held:
-        os.close(descriptor)
+    for lease in _held:
+        os.close(lease.descriptor)
     _held.clear()
 
 
