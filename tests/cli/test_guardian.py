@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 
 import pytest
 
@@ -22,6 +23,10 @@ def guardian():
         Request("DELETE", "http://127.0.0.1:9/s1", {"Authorization": KEY}), frozenset(), frozenset()
     )
     guardian.opened("d1", end, line=LineSettings(), session_id="s1", until=0)
+    limit = time.monotonic() + 10
+    while not guardian._helper.ready:
+        assert time.monotonic() < limit
+        time.sleep(0.001)
     yield guardian
     guardian.settled("d1")
     guardian.close()
