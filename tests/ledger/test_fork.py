@@ -89,10 +89,13 @@ if os.fork() == 0:
     wait()
     say("bye")
     os._exit(0)
-os.kill(os.getpid(), 9)
+
+import signal
+signal.pause()  # Until it is killed.
 """
     )
     program.read()
+    program.kill()
     (claim,) = await ledger.claim()
     ids = [owed.id for owed in claim.entries]
     await claim.release()
@@ -186,10 +189,13 @@ if child == 0:
     asyncio.run(claim.release())
     wait()
     os._exit(0)
-os.kill(os.getpid(), 9)
+
+import signal
+signal.pause()  # Until it is killed.
 """
     )
     program.read()
+    program.kill()
     again = run(
         """
 async def main():
