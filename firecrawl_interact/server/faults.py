@@ -60,6 +60,7 @@ class FaultPlan:
     traffic: Traffic = attrs.field(factory=Traffic)
     listener: Listener | None = None
     _holds: asyncio.Event = attrs.field(factory=asyncio.Event)
+    _held: int = 0
     _outage: asyncio.Task[None] | None = None
 
     @classmethod
@@ -111,10 +112,15 @@ class FaultPlan:
 
     async def hold(self) -> None:
         """Wait for the next `release`."""
+        self._held += 1
+        self.traffic.busy -= 1
         await self._holds.wait()
 
     def release(self) -> None:
         """Let every held request go on; later ones are held anew."""
+        # Busy from this moment, not from their next turn: nobody must see a pause between.
+        self.traffic.busy += self._held
+        self._held = 0
         self._holds.set()
         self._holds = asyncio.Event()
         self.traffic.happened("released")
@@ -144,8 +150,6 @@ class FaultPlan:
         # Read now: a close with unread bytes would be a reset, and "received" would be a lie.
         await request.read()
         foreign = FOREIGN_HEADER in request.headers
-        if self._outage is not None and not self._outage.done() and not foreign:
-            return _cut(request, reset=True)
 
         async def serve() -> web.StreamResponse:
             response = await _answer_of(handler, request)
@@ -156,19 +160,27 @@ class FaultPlan:
 
         if foreign:
             return await serve()
+        if self._outage is not None and not self._outage.done():
+            return _cut(request, reset=True)
         if kind in {DELETE, DELETE_ALL, STOP}:
             self.traffic.deletes[session_id or "all"] += 1
+        self.traffic.busy += 1
         self.traffic.happened(f"{kind}.received", session_id)
+        try:
+            response = await self._strike(kind, request, serve)
+            with contextlib.suppress(ConnectionError):  # The client may have left, or we have hung up.
+                await response.prepare(request)
+                await response.write_eof()  # Here, so that "answered" means that the bytes are out.
+        finally:
+            self.traffic.busy -= 1
+            self.traffic.happened(f"{kind}.answered", session_id)
+        return response
+
+    async def _strike(self, kind: str, request: web.Request, proceed: Proceed) -> web.StreamResponse:
         count = self.traffic.counts[f"{kind}.received"]
-        proceed: Proceed = serve
         for rule in reversed([rule for rule in self.rules if rule.strikes(kind, count)]):
             proceed = _struck(self, rule, kind, request, proceed)
-        response = await proceed()
-        with contextlib.suppress(ConnectionError):  # The client may have left, or we have hung up.
-            await response.prepare(request)
-            await response.write_eof()  # Here, so that "answered" means that the bytes are out.
-        self.traffic.happened(f"{kind}.answered", session_id)
-        return response
+        return await proceed()
 
 
 def _struck(plan: FaultPlan, rule: Rule, kind: str, request: web.Request, proceed: Proceed) -> Proceed:

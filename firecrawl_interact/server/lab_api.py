@@ -36,7 +36,8 @@ async def answer(plan: Controlled, request: web.Request) -> web.StreamResponse:
     ==========================================  ===============================================
     ``GET /_lab/state``                         all of the traffic as JSON
     ``GET /_lab/wait?event=E&count=N``          200 once event E happened N times, else 408
-    ``GET /_lab/wait?live=N``                   200 once at most N sessions live, else 408
+    ``GET /_lab/wait?live=N``                   200 once at most N sessions live and nothing is
+                                                being dealt with, else 408
     ``POST /_lab/mark/NAME``                    let event ``mark.NAME`` happen
     ``POST /_lab/release``                      let held requests go on
     ``POST /_lab/outage?seconds=S``             be out of service for a while
@@ -79,7 +80,7 @@ async def _wait(plan: Controlled, request: web.Request) -> web.Response:
     def fulfilled(traffic: Traffic) -> bool:
         if "event" in query:
             return traffic.counts[query["event"]] >= count
-        return len(traffic.live) <= most
+        return len(traffic.live) <= most and not traffic.busy
 
     reached = await plan.traffic.until(fulfilled, timeout=timeout)
     return web.json_response({"reached": reached}, status=200 if reached else 408)

@@ -63,6 +63,8 @@ class Traffic:
 
         deletes: How often each id was asked to end.
 
+        busy: How many requests are being dealt with; those that are held do not count.
+
         log: ``(seconds since the start, event, id)``, the oldest first.
     """
 
@@ -72,6 +74,7 @@ class Traffic:
     foreign_made: int = 0
     made: list[str] = attrs.field(factory=list[str])
     deletes: Counter[str] = attrs.field(factory=Counter[str])
+    busy: int = 0
     log: list[tuple[float, str, str | None]] = attrs.field(factory=list[tuple[float, str, str | None]])
     _started: float = attrs.field(factory=time.monotonic)
     _waiters: list[asyncio.Future[None]] = attrs.field(factory=list[asyncio.Future[None]])
@@ -123,6 +126,7 @@ class Traffic:
             "made": list(self.made),
             "posts": self.counts[f"{CREATE}.received"],
             "deletes": dict(self.deletes),
+            "busy": self.busy,
             "counts": dict(self.counts),
             "log": list(self.log),
         }

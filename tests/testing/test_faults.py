@@ -379,3 +379,19 @@ async def test_a_kept_connection_is_left_without_a_word(serve):
     head, _, body = received.partition(b"\r\n\r\n")
     assert b"connection: close" not in head.lower()
     assert json.loads(body)["success"]
+
+
+async def test_waiting_for_no_session_waits_for_creates_under_way(serve):
+    """A create that is being dealt with may yet make a session; one that is held may not before its release."""
+    lab = await serve({"on": "create", "do": "hold"}, {"on": "create", "do": "delay", "seconds": 0.05})
+
+    async with asyncio.timeout(5):
+        creating = asyncio.create_task(lab.create())
+        await lab.send("GET", "/_lab/wait?event=create.received")
+        held, _ = await lab.send("GET", "/_lab/wait?live=0")
+        await lab.send("POST", "/_lab/release")
+        released, _ = await lab.send("GET", "/_lab/wait?live=0&timeout=0.01")
+        await creating
+
+    assert (200, 408) == (held, released)
+    assert 0 == lab.plan.traffic.busy

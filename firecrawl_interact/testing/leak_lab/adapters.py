@@ -23,6 +23,7 @@ short time limits where it would take long otherwise, and ``--option`` hands on 
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
 
 TTL = 120  # Seconds.
 
-BUILT_IN = {name: f"{__name__}:{name}" for name in ("sdk", "naive", "firecrawl_py", "anchorbrowser")}  # Short names for `--adapter`.
+BUILT_IN = {
+    name: f"{__name__}:{name}" for name in ("sdk", "naive", "firecrawl_py", "anchorbrowser")
+}  # Short names for `--adapter`.
 
 
 def sdk(url: str, key: str, dialect: str, **options: Any) -> PendingSession:
@@ -73,12 +76,11 @@ async def naive(url: str, key: str, dialect: str, **_options: Any) -> AsyncGener
 
 @asynccontextmanager
 async def firecrawl_py(url: str, key: str, dialect: str, **_options: Any) -> AsyncGenerator[Any]:
-    """Open a session with Firecrawl's own SDK, as its documentation does; that dialect only."""
-    import firecrawl
-
+    """Open a session with Firecrawl's own SDK and try/finally."""
     if dialect != "firecrawl":
         raise ValueError("firecrawl-py speaks Firecrawl's dialect only.")
-    client = firecrawl.AsyncFirecrawl(api_key=key, api_url=url)
+    vendor: Any = importlib.import_module("firecrawl")  # An adapter may need what we do not.
+    client = vendor.AsyncFirecrawl(api_key=key, api_url=url)
     session = await client.browser(ttl=TTL)
     try:
         yield session
@@ -88,14 +90,13 @@ async def firecrawl_py(url: str, key: str, dialect: str, **_options: Any) -> Asy
 
 @asynccontextmanager
 async def anchorbrowser(url: str, key: str, dialect: str, **_options: Any) -> AsyncGenerator[Any]:
-    """Open a session with Anchor's own SDK, as its documentation does; that dialect only."""
-    import anchorbrowser as sdk_of_anchor
-
+    """Open a session with Anchor's own SDK and try/finally."""
     if dialect != "anchor":
         raise ValueError("anchorbrowser speaks Anchor's dialect only.")
-    async with sdk_of_anchor.AsyncAnchorbrowser(api_key=key, base_url=url) as client:
-        session = await client.sessions.create()
+    vendor: Any = importlib.import_module("anchorbrowser")
+    async with vendor.AsyncAnchorbrowser(api_key=key, base_url=url) as client:
+        session = await client.sessions.create_session()
         try:
             yield session
         finally:
-            await client.sessions.delete(session.data.id)
+            await client.sessions.delete_session(session.data.id)

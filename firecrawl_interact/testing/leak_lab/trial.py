@@ -22,6 +22,7 @@ from firecrawl_interact.server.faults import FOREIGN_HEADER
 from firecrawl_interact.testing.leak_lab import judge, processes
 from firecrawl_interact.testing.leak_lab.scenario import ANCHOR, Scenario, Step, Verdict
 
+LAST_WORDS = 0.05  # Seconds until the server has surely read what a program sent before its end.
 TOLERATED_SETTLE = 1.0  # Seconds for what nobody needs to find.
 KEY = "fc-leak-lab"  # Opens nothing but the lab's own servers.
 WORKER = "firecrawl_interact.testing.leak_lab.worker"
@@ -188,6 +189,7 @@ class Trial:
     async def _settle(self) -> None:
         """Give whoever still has to end something the time to do so."""
         scenario = self.case.scenario
+        await asyncio.sleep(LAST_WORDS)
         longest = TOLERATED_SETTLE if self.case.dialect in scenario.tolerates else scenario.settle
         await self._until("live=0", longest if self.patience is None else min(longest, self.patience))
 

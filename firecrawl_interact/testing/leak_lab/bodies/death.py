@@ -124,7 +124,10 @@ async def term_cancels_all(bench: Bench) -> None:
         asyncio.get_running_loop().call_later(0.02, bench.release)
 
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
-    await (holding if bench.args["event"] == "mark.inside" else once)(bench)
+    try:
+        await (holding if bench.args["event"] == "mark.inside" else once)(bench)
+    finally:
+        bench.release()  # Clients that do not wait have left before the timer.
 
 
 def _claim_alive(bench: Bench) -> None:

@@ -58,19 +58,20 @@ async def wait_for(bench: Bench) -> None:
 
 async def sibling_fails(bench: Bench) -> None:
     """Let a sibling in the task group fail at an event."""
+    inside = bench.args["event"] == "mark.inside"
 
     async def failing() -> None:
         await bench.seen(bench.args["event"])
         asyncio.get_running_loop().call_later(0.02, bench.release)
         raise BodyError
 
-    with bench.reporting():
-        async with asyncio.TaskGroup() as group:
-            group.create_task(failing())
-            if bench.args["event"] == "mark.inside":
-                group.create_task(_held(bench))
-            else:
-                group.create_task(_once(bench))
+    try:
+        with bench.reporting():
+            async with asyncio.TaskGroup() as group:
+                group.create_task(failing())
+                group.create_task(_held(bench) if inside else _once(bench))
+    finally:
+        bench.release()  # Clients that do not wait have left before the timer.
 
 
 async def sibling_fails_among_many(bench: Bench) -> None:

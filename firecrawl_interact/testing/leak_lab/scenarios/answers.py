@@ -18,7 +18,7 @@ from firecrawl_interact.testing.leak_lab.scenario import (
 
 LOST = {FIRECRAWL: "the answer was lost, and a list there shows no mark"}
 REFUSED = dict.fromkeys((FIRECRAWL, ANCHOR), "the provider refuses every end")
-LATER = '{"success": false, "error": {"message": "Later."}}'
+LATER = '{"success": false, "error": "Later."}'
 CONCURRENCY = '{"success": false, "error": "You have reached the maximum number of concurrent jobs (2)."}'
 TOO_FAST = '{"success": false, "error": "Rate limit exceeded."}'
 
@@ -135,6 +135,9 @@ CREATE = (
         group="create",
         body="plain:once_in_outage",
         steps=(Step(do="outage", after="mark.ready", seconds=1.0),),
+        raises=(NOTHING, ERROR),  # Patience is the client's choice; the truth is not.
+        error="TransportError",
+        posts=None,
     ),
     Scenario(
         name="create_in_long_outage",

@@ -30,6 +30,7 @@ ABANDONED = (
     "unclosed event loop",
     "Unclosed",
     "unclosed transport",
+    "unclosed resource",
     "was never awaited",
 )
 RELEASE = Step(do="release", after="mark.leaving", gap=0.1)
