@@ -103,14 +103,14 @@ def live_ids(rows: Rows, body: bytes, mark: str | None = None) -> list[str]:
         ValueError: The body is no such list.
     """
     try:
-        table = json.loads(body)
+        table = found = json.loads(body)
         for key in rows.path:
-            table = table[key]
+            table = found = found[key]
     except (LookupError, TypeError, RecursionError):
         raise ValueError("The answer holds no list of sessions.") from None
     if not isinstance(table, list):
         raise ValueError("The answer holds no list of sessions.")  # noqa: TRY004  # the document's fault
-    return [row[rows.id_field] for row in table if _lives(rows, row) and _carries(rows, row, mark)]
+    return [row[rows.id_field] for row in found if _lives(rows, row) and _carries(rows, row, mark)]
 
 
 def find_id(path: Collection[str], body: bytes) -> str | None:
@@ -180,9 +180,10 @@ def _holds(body: bytes, field: str | None) -> bool:
 
 
 def _lives(rows: Rows, row: Any) -> bool:
-    if not isinstance(row, dict) or not isinstance(row.get(rows.id_field), str):
+    fields = row  # Still Any where `row` is narrowed to a dict of who knows what.
+    if not isinstance(row, dict) or not isinstance(fields.get(rows.id_field), str):
         return False
-    return str(row.get(rows.status_field)).lower() not in rows.over
+    return str(fields.get(rows.status_field)).lower() not in rows.over
 
 
 def _carries(rows: Rows, row: dict[str, Any], mark: str | None) -> bool:

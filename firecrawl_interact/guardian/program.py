@@ -181,7 +181,10 @@ class Keeper:
         debt.relaying = True
         end = self._styles[number].end(template, None)
         relaying = (name, debt, messages.request(*request), timeout, path, end)
-        threading.Thread(target=self._relay, args=relaying, daemon=True).start()
+        try:
+            threading.Thread(target=self._relay, args=relaying, daemon=True).start()
+        except RuntimeError:
+            self._failed(name, debt, NotSentError("No thread for it."))
 
     # --- paying -------------------------------------------------------------------------
 
@@ -233,11 +236,7 @@ class Keeper:
         try:
             status, headers, body = send(request, debt.line, timeout=timeout)
         except OSError as error:
-            arrived = not isinstance(error, NotSentError)
-            if not arrived:
-                debt.search = None
-            self._relayed(name, debt)
-            self._say(messages.FAILED, name, str(error), arrived, isinstance(error, TimeoutError))
+            self._failed(name, debt, error)
             return
         session_id = find_id(path, body) if status in range(200, 300) else None
         if session_id is not None:
@@ -247,6 +246,13 @@ class Keeper:
                 debt.end.born = time.time()
         self._relayed(name, debt)
         self._say(messages.ANSWER, name, status, headers, body.decode("latin-1"))
+
+    def _failed(self, name: str, debt: Debt, error: OSError) -> None:
+        arrived = not isinstance(error, NotSentError)
+        if not arrived:
+            debt.search = None
+        self._relayed(name, debt)
+        self._say(messages.FAILED, name, str(error), arrived, isinstance(error, TimeoutError))
 
     def _relayed(self, name: str, debt: Debt) -> None:
         with self._changed:
