@@ -23,6 +23,8 @@ QUALITY = 70  # Of JPEG, in percent.
 _HEARTBEAT = 20.0  # Seconds between pings of a viewer.
 _JPEG = {"format": "jpeg", "quality": QUALITY}
 _SCREENCAST = {**_JPEG, "maxWidth": WIDTH, "maxHeight": HEIGHT}
+_TRIES = 20  # To begin with a page.
+_PAUSE = 0.05  # Seconds between them.
 _LONGEST_MESSAGE = 512 * 1024  # Bytes from a viewer.
 
 
@@ -154,7 +156,17 @@ class _Show:
         self._pages.append(target)
         with contextlib.suppress(cdp.CdpError):
             self._session = await cdp.attach(browser, target)
-            await browser.call("Page.startScreencast", _SCREENCAST, session=self._session)
+            await _start_screencast(browser, self._session)
+
+
+async def _start_screencast(browser: cdp.Cdp, session: str) -> None:
+    """Begin; a page that is just being left for another one refuses for a moment."""
+    for _ in range(_TRIES - 1):
+        with contextlib.suppress(cdp.CdpError):
+            await browser.call("Page.startScreencast", _SCREENCAST, session=session)
+            return
+        await asyncio.sleep(_PAUSE)
+    await browser.call("Page.startScreencast", _SCREENCAST, session=session)
 
 
 async def _end(tasks: list[asyncio.Task[None]]) -> None:
