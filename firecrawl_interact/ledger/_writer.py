@@ -20,6 +20,9 @@ from firecrawl_interact.ledger.base import LedgerError
 if TYPE_CHECKING:
     from firecrawl_interact.ledger._store import Store
 
+CROWD = 8  # Jobs in one commit from which on the next one waits a moment for company.
+GATHER = 0.002  # Seconds of that moment: fewer commits cost less, and a create takes far longer.
+SETTLE_DELAY = 0.05  # Seconds that a settled entry may wait for a commit to go along with.
 MAX_BATCH = 512  # Jobs in one commit; bounds the memory of a burst.
 EXIT_PATIENCE = 0.9  # Seconds that the exit of the interpreter waits for the last commits, in all.
 FORK_PATIENCE = 1.0  # Seconds that a fork waits for a commit under way.
@@ -41,6 +44,7 @@ class Writer:
     busy: threading.Lock = attrs.field(factory=threading.Lock, init=False)
     paused: bool = attrs.field(default=False, init=False)  # For a fork, by the thread that forks.
     _store: Store | None = attrs.field(default=None, init=False)
+    _crowded: bool = attrs.field(default=False, init=False)
 
     def start(self) -> None:
         """
@@ -83,14 +87,27 @@ class Writer:
             del batch, outcomes  # Not kept alive while idle.
 
     def _next_batch(self) -> list[Job]:
-        """Wait for a job; take with it all that gathered during the last commit."""
+        """Wait for a job; take with it all that gathered meanwhile."""
         batch = [self.inbox.get()]
+        if self._crowded and _exit_patience is None:
+            time.sleep(GATHER)
+        self._take_what_waits(batch)
+        if _exit_patience is None and all(isinstance(job, Settled) and job.waiter is None for job in batch):
+            # Nobody waits for these: they go along with the next commit, if one comes soon.
+            try:
+                batch.append(self.inbox.get(timeout=SETTLE_DELAY))
+            except Empty:
+                pass
+            self._take_what_waits(batch)
+        self._crowded = len(batch) >= CROWD
+        return batch
+
+    def _take_what_waits(self, batch: list[Job]) -> None:
         try:
             while len(batch) < MAX_BATCH:
                 batch.append(self.inbox.get_nowait())
         except Empty:
             pass
-        return batch
 
     def _work(self, batch: list[Job]) -> Iterable[Outcome]:
         changes = [job for job in batch if isinstance(job, _CHANGES)]
