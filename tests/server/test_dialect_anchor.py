@@ -12,6 +12,8 @@ import attrs
 import pytest
 
 from firecrawl_interact.errors import LocalBrowserError
+from firecrawl_interact.server.browsers import Browsers
+from firecrawl_interact.server.dialects import anchor
 from firecrawl_interact.server.fake import FakeEngine, FakeLauncher
 from firecrawl_interact.server.record import EndReason
 from firecrawl_interact.server.settings import ServerSettings
@@ -450,6 +452,56 @@ async def test_a_browser_that_fails_to_stop_is_a_500(serve: Serve, monkeypatch):
     ended = await server.ask("DELETE", f"/v1/sessions/{session_id}")
 
     assert [500, 200] == [failed.status, ended.status]
+
+
+async def test_a_browser_that_takes_too_long_to_stop_is_a_500(serve: Serve, monkeypatch):
+    """
+    The DELETE gives up waiting; the stop goes on.
+    """
+    server = await serve()
+    session_id = await start(server)
+    go = asyncio.Event()
+    stop = FakeEngine.stop
+
+    async def wait(engine: FakeEngine) -> None:
+        await go.wait()
+        await stop(engine)
+
+    monkeypatch.setattr(FakeEngine, "stop", wait)
+    monkeypatch.setattr(anchor, "STOP_PATIENCE", 0)
+    try:
+        late = await server.ask("DELETE", f"/v1/sessions/{session_id}")
+    finally:
+        go.set()
+
+    assert 500 == late.status
+
+
+async def test_a_server_that_ends_starts_nothing(serve: Serve):
+    """
+    Nothing was made, so it may be asked elsewhere.
+    """
+    server = await serve()
+    await server.browsers.aclose()
+    answer = await server.ask("POST", "/v1/sessions", {})
+
+    assert 503 == answer.status
+
+
+async def test_a_fault_of_ours_is_a_500_in_the_same_words(serve: Serve, monkeypatch, caplog):
+    """
+    The caller gets JSON, the log what happened.
+    """
+
+    async def fail(_: Browsers, __: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Browsers, "create", fail)
+    server = await serve()
+    answer = await server.ask("POST", "/v1/sessions", {})
+
+    assert (500, 500) == (answer.status, answer.body["error"]["code"])
+    assert "ZeroDivisionError" in caplog.text
 
 
 async def test_a_browser_that_cannot_start_is_a_500_in_the_launchers_words(serve: Serve, monkeypatch):

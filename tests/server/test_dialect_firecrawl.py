@@ -402,8 +402,10 @@ async def test_a_browser_that_takes_too_long_to_stop_is_a_502(serve: Serve, monk
 
     monkeypatch.setattr(FakeEngine, "stop", wait)
     monkeypatch.setattr(firecrawl, "STOP_PATIENCE", 0)
-    late = await server.ask("DELETE", f"/v2/interact/{made.body['id']}")
-    go.set()
+    try:
+        late = await server.ask("DELETE", f"/v2/interact/{made.body['id']}")
+    finally:
+        go.set()
 
     assert (502, "Browser is still stopping. Retry deletion shortly.") == (late.status, late.body["error"])
 
