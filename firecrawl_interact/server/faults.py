@@ -24,7 +24,6 @@ FOREIGN_HEADER = "X-Lab-Foreign"  # A request that carries it is somebody else's
 _HTML = "<!doctype html><html><head><title>Error</title></head><body><h1>Bad gateway</h1></body></html>"
 _NO_LINGER = struct.pack("ii", 1, 0)  # SO_LINGER on, zero seconds: close() sends RST.
 _ID_FIELDS = frozenset({"id", "session_id", "sessionId"})
-
 _SPOILING = frozenset({Action.TRUNCATE, Action.NO_ID, Action.STRIP, Action.LEAVE})  # They need a true answer.
 
 Proceed = Callable[[], Awaitable[web.StreamResponse]]

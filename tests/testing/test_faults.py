@@ -382,7 +382,7 @@ async def test_a_kept_connection_is_left_without_a_word(serve):
 
 
 async def test_waiting_for_no_session_waits_for_creates_under_way(serve):
-    """A create that is being dealt with may yet make a session; one that is held may not before its release."""
+    """A create under way may yet make a session; one that is held may not before its release."""
     lab = await serve({"on": "create", "do": "hold"}, {"on": "create", "do": "delay", "seconds": 0.05})
 
     async with asyncio.timeout(5):

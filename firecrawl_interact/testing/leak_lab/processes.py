@@ -9,6 +9,9 @@ from pathlib import Path
 
 from firecrawl_interact.testing.leak_lab.scenario import Step
 
+PROC = Path("/proc")
+KNOWS_FAMILIES = (PROC / "self" / "stat").exists()  # Whether this system tells who is whose child.
+
 
 def send(step: Step, pid: int) -> None:
     """Send a step's signal; a process that has ended already got what it needs."""
@@ -69,7 +72,7 @@ def _signal(pid: int, number: signal.Signals) -> None:
 def _children() -> dict[int, list[int]]:
     """Read who is whose child, from /proc."""
     children: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
+    for entry in PROC.iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):  # It may end while we read.
                 # The name, in parentheses, may hold anything; what follows it may not.

@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-from firecrawl_interact.testing.leak_lab import provider
+from firecrawl_interact.testing.leak_lab import processes, provider
 from firecrawl_interact.testing.leak_lab.scenario import DIALECTS, Scenario, Verdict
 from firecrawl_interact.testing.leak_lab.scenarios import SCENARIOS
 from firecrawl_interact.testing.leak_lab.trial import Case, Trial
@@ -106,5 +106,7 @@ async def run(
 
 def _runs_here(scenario: Scenario) -> bool:
     if scenario.eager and sys.version_info < _EAGER_FROM:
+        return False
+    if any(step.to in {"helpers", "tree"} for step in scenario.steps) and not processes.KNOWS_FAMILIES:
         return False
     return all(importlib.util.find_spec(module) is not None for module in scenario.needs)
