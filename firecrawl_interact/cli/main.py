@@ -47,6 +47,7 @@ class Command(Protocol):
 
     def run(self, args: argparse.Namespace) -> int:
         """Do it, and return the exit code."""
+        ...
 
 
 def main(argv: Sequence[str] | None = None) -> int:
