@@ -1,0 +1,1 @@
+"""Measurements against bare aiohttp, the vendors' SDKs and browsers launched by hand."""
