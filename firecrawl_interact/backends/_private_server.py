@@ -164,7 +164,7 @@ def start() -> PrivateServer:
         given.append(os.pidfd_open(os.getpid()))
     try:
         process = subprocess.Popen(  # noqa: S603  # our own module
-            [sys.executable, "-P", "-m", _MODULE, *map(str, given)],
+            _command(given),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             cwd="/",
@@ -189,6 +189,10 @@ def start() -> PrivateServer:
         server.stop()
         raise LocalBrowserError(f"The server of local browsers {how} as it started.") from error
     return server
+
+
+def _command(given: list[int]) -> list[str]:
+    return [sys.executable, "-P", "-m", _MODULE, *map(str, given)]
 
 
 def _environment() -> dict[str, str]:

@@ -1,0 +1,322 @@
+"""The local backend: one private server per process, real browsers behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from firecrawl_interact import Session
+from firecrawl_interact.backends import _private_server as private
+from firecrawl_interact.backends.local import KEEPER, LocalBackend, LocalTransport, stop_server
+from firecrawl_interact.errors import LocalBrowserError, TransportError
+from firecrawl_interact.models import Request, SessionOptions
+from firecrawl_interact.server import binary, scratch
+
+OPTIONS = SessionOptions(ttl=60, activity_ttl=60)
+
+
+@pytest.fixture(autouse=True)
+def _server_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A server that only this test uses, with a folder for temporary files that is empty in the end."""
+    try:
+        binary.find()
+    except LocalBrowserError as error:
+        pytest.skip(f"no browser here: {error}")
+    stop_server()
+    with tempfile.TemporaryDirectory(prefix="local-", dir="/tmp") as folder:
+        Path(folder).chmod(0o711)  # Browsers may run as another user.
+        monkeypatch.setenv("TMPDIR", folder)
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        yield
+        stop_server()
+
+        assert [] == list(Path(folder).iterdir())
+
+
+@pytest.fixture
+async def backend() -> AsyncIterator[LocalBackend]:
+    async with asyncio.timeout(30), LocalBackend() as backend:
+        yield backend
+
+
+async def die(server: private.PrivateServer) -> None:
+    """
+    Kill a server, and wait until its death can be seen and its browsers' folders can be removed.
+    """
+    os.kill(server._process.pid, signal.SIGKILL)
+    async with asyncio.timeout(5):
+        while server.alive() or os.listdir(tempfile.gettempdir()):  # noqa: PTH208
+            scratch.sweep()
+            await asyncio.sleep(0.01)
+
+
+async def test_session_drives_a_real_browser_and_gives_it_back():
+    """
+    A `Session` on the local backend has a browser that answers, and none after its block.
+    """
+    async with asyncio.timeout(30):
+        async with (
+            Session.create(ttl=60, backend="local") as session,
+            aiohttp.ClientSession() as http,
+            http.ws_connect(session.cdp_url) as socket,
+        ):
+            await socket.send_json({"id": 1, "method": "Browser.getVersion"})
+            answer = await socket.receive_json()
+        async with LocalBackend() as backend:
+            alive = await backend.list(alive=True)
+
+    assert "HeadlessChrome" in answer["result"]["product"]
+    assert session.receipt.confirmed
+    assert [] == alive
+
+
+async def test_all_loops_and_threads_share_one_server():
+    """
+    However many begin at once, one server is started.
+    """
+    servers = set()
+
+    async def use() -> None:
+        async with LocalBackend(), LocalBackend():
+            servers.add(KEEPER.running())
+
+    threads = [threading.Thread(target=lambda: asyncio.run(use())) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    await asyncio.gather(use(), use())
+    for thread in threads:
+        await asyncio.to_thread(thread.join)
+
+    assert 1 == len(servers)
+
+
+async def test_dead_server_is_replaced(backend: LocalBackend):
+    """
+    After the death of its server the next create gets another.
+    """
+    first = KEEPER.running()
+    await die(first)
+    async with LocalBackend() as again:
+        info = await again.create(OPTIONS)
+        await again.delete(info.id)
+
+    assert first is not KEEPER.running()
+
+
+async def test_sessions_of_a_dead_server_count_as_ended(backend: LocalBackend):
+    """
+    Their browsers died with it: an end is confirmed, with or without a server to ask.
+    """
+    one, two = await backend.create(OPTIONS), await backend.create(OPTIONS)
+    await die(KEEPER.running())
+    without = await backend.delete(one.id)
+    async with LocalBackend():
+        with_another = await backend.delete(two.id)
+
+    assert (True, True) == (without.confirmed, with_another.confirmed)
+
+
+async def test_block_whose_server_dies_still_ends_well():
+    """
+    A session whose server was killed meanwhile ends without an error.
+    """
+    async with asyncio.timeout(30), Session.create(ttl=60, backend="local") as session:
+        await die(KEEPER.running())
+
+    assert session.receipt.confirmed
+
+
+async def test_create_at_a_dead_server_was_not_sent(backend: LocalBackend):
+    """
+    Nothing can have been made there, and the error says so.
+    """
+    await die(KEEPER.running())
+    with pytest.raises(TransportError) as caught:
+        await backend.create(OPTIONS)
+
+    assert caught.value.sent is False
+
+
+async def test_request_under_way_when_the_server_dies_was_not_sent(monkeypatch: pytest.MonkeyPatch):
+    """
+    A browser that may have been made has died too, so the create can be repeated.
+    """
+    received = asyncio.Event()
+    release = asyncio.Event()
+
+    async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        received.set()
+        await release.wait()
+        writer.close()
+
+    class Dying:
+        base_url = ""
+
+    listening = await asyncio.start_server(cut, "127.0.0.1", 0)
+    dying = Dying()
+    dying.base_url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+    monkeypatch.setattr(KEEPER, "running", lambda: None if release.is_set() else dying)
+    transport = LocalTransport()
+    sending = asyncio.create_task(
+        transport.send(Request("POST", f"{dying.base_url}/v2/interact"), timeout=5, fresh=True)
+    )
+    async with asyncio.timeout(5):
+        await received.wait()
+        release.set()
+        with pytest.raises(TransportError) as caught:
+            await sending
+    await transport.aclose()
+    listening.close()
+
+    assert caught.value.sent is False
+
+
+async def test_browser_that_cannot_be_started_is_a_local_error(monkeypatch: pytest.MonkeyPatch):
+    """
+    The error of the server arrives as what it is, with the browser's last words.
+    """
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        program = Path(folder) / "browser"
+        program.write_text("#!/bin/sh\necho out of luck >&2; exit 7\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("FIRECRAWL_INTERACT_BROWSER", str(program))
+        async with asyncio.timeout(30), LocalBackend() as backend:
+            with pytest.raises(LocalBrowserError, match="exited with status 7: out of luck"):
+                await backend.create(OPTIONS)
+
+
+async def test_missing_browser_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch):
+    """
+    A browser that is set and not there is named.
+    """
+    monkeypatch.setenv("FIRECRAWL_INTERACT_BROWSER", "/no/such/browser")
+    async with asyncio.timeout(30):
+        with pytest.raises(LocalBrowserError, match="/no/such/browser"):
+            async with Session.create(ttl=60, backend="local"):
+                pass
+
+
+async def test_server_that_cannot_start_is_a_local_error(monkeypatch: pytest.MonkeyPatch):
+    """
+    A module that is missing ends the server as it starts; whoever waits hears of it at once.
+    """
+    monkeypatch.setattr(private, "_MODULE", "firecrawl_interact.no_such_module")
+    async with asyncio.timeout(10):
+        with pytest.raises(LocalBrowserError, match="ended as it started"):
+            await LocalBackend().ready()
+
+
+async def test_silent_server_is_a_local_error(monkeypatch: pytest.MonkeyPatch):
+    """
+    A server that never gets ready is killed.
+    """
+    monkeypatch.setattr(private, "START_TIMEOUT", 0.1)
+    monkeypatch.setattr(private, "_command", lambda _: ["/bin/sleep", "60"])
+    async with asyncio.timeout(10):
+        with pytest.raises(LocalBrowserError, match=r"not ready in 0\.1 s"):
+            await LocalBackend().ready()
+
+
+async def test_no_python_is_a_local_error(monkeypatch: pytest.MonkeyPatch):
+    """
+    An embedded interpreter has no program to run a server with.
+    """
+    monkeypatch.setattr(sys, "executable", "")
+    with pytest.raises(LocalBrowserError, match="Python interpreter"):
+        await LocalBackend().ready()
+
+
+async def test_waiting_can_be_cancelled_and_the_server_is_there_for_the_next():
+    """
+    Whoever stops waiting for the server takes it away from nobody.
+    """
+    waiting = asyncio.create_task(LocalBackend().ready())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    async with asyncio.timeout(30):
+        await LocalBackend().ready()
+
+    assert KEEPER.running() is not None
+
+
+async def test_key_is_in_no_command_line_environment_or_repr(backend: LocalBackend):
+    """
+    The private key travels over a pipe, and is shown nowhere.
+    """
+    server = KEEPER.running()
+
+    assert backend.key
+    assert backend.key.encode() not in what_is_shown(server)
+    assert backend.key not in repr(backend) + repr(server)
+
+
+async def test_server_gets_nobodys_keys(monkeypatch: pytest.MonkeyPatch):
+    """
+    What the user's environment holds of keys stays there.
+    """
+    monkeypatch.setenv("FIRECRAWL_API_KEY", "fc-secret")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
+    async with asyncio.timeout(30):
+        await LocalBackend().ready()
+
+    assert b"secret" not in what_is_shown(KEEPER.running())
+
+
+def what_is_shown(server: private.PrivateServer) -> bytes:
+    """
+    Return command line and environment of a server, as its user's other programs can read them.
+    """
+    process = Path("/proc", str(server._process.pid))
+    return (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+
+
+async def test_nobody_without_the_key_gets_in(backend: LocalBackend):
+    """
+    Other users of this machine cannot use the private server.
+    """
+    async with (
+        aiohttp.ClientSession() as http,
+        http.post(f"{backend.base_url}/v2/interact", json={}) as answer,
+    ):
+        assert 401 == answer.status
+
+
+async def test_hundred_sessions_leave_nothing(backend: LocalBackend):
+    """
+    A hundred browsers, five at a time, leave no process, no folder and no open port.
+    """
+    gate = asyncio.Semaphore(5)
+
+    async def one() -> None:
+        async with gate:
+            info = await backend.create(OPTIONS)
+            await backend.delete(info.id)
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(*(one() for _ in range(100)))
+
+    assert ("", 1) == children_and_ports(KEEPER.running())
+    assert [] == os.listdir(tempfile.gettempdir())  # noqa: PTH208
+
+
+def children_and_ports(server: private.PrivateServer) -> tuple[str, int]:
+    """
+    Look up which children a server has, and on how many ports it listens.
+    """
+    process = Path("/proc", str(server._process.pid))
+    children = (process / "task" / process.name / "children").read_text()
+    open_files = {str(entry.readlink()) for entry in (process / "fd").iterdir() if entry.is_symlink()}
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
+    return children, len([row for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in open_files])
