@@ -94,6 +94,20 @@ def _harmless(name: str, value: str) -> bool:
         return "@" not in value
     return name in _CHILDREN_MAY_SEE or name.startswith("LC_")
 
+    @classmethod
+    def switches_from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """
+        Read the switches alone: all that a create with a configured backend needs.
+
+        Raises:
+            InvalidOptionError: A switch is neither on nor off.
+        """
+        env = os.environ if environ is None else environ
+        return cls(
+            guardian=_switch(env, "FIRECRAWL_INTERACT_GUARDIAN"),
+            ledger=_switch(env, "FIRECRAWL_INTERACT_LEDGER"),
+        )
+
 
 def _text(env: Mapping[str, str], name: str) -> str | None:
     return env.get(name, "").strip() or None

@@ -128,7 +128,7 @@ class Session:
             BackendNotInstalledError: It needs a package that is not installed.
             UsageError: Options that exclude each other.
         """
-        settings = Settings.from_env()
+        settings = Settings.switches_from_env()
         options = session_options(
             ttl=ttl,
             activity_ttl=activity_ttl,
@@ -144,7 +144,7 @@ class Session:
         relay = bool(switch("relay", relay))
         guardian = switch("guardian", guardian)
         ledger = ledger_choice(ledger)
-        backends = resolve(backend, api_key=api_key, base_url=base_url, settings=settings)
+        backends = resolve(backend, api_key=api_key, base_url=base_url)
         for each in backends:
             each.check(options)
         terms = OpenTerms(
@@ -204,8 +204,8 @@ class Session:
         """
         from firecrawl_interact.lifecycle.attaching import attach_session  # rarely used
 
-        settings = Settings.from_env()
-        (chosen,) = resolve(backend, api_key=api_key, base_url=base_url, settings=settings)
+        settings = Settings.switches_from_env()
+        (chosen,) = resolve(backend, api_key=api_key, base_url=base_url)
         chosen.end_request(session_id)  # Refuses what cannot be an id.
         if chosen.name == "local" and all(debt.info.id != session_id for debt in outstanding):
             raise UnsupportedError(

@@ -62,6 +62,7 @@ class Record:
                 line=self._line,
                 search=self._plan.search,
                 until=now + self._plan.ttl + bounds.EXPIRY_MARGIN,
+                appears_by=now + min(self._backend.open_timeout, bounds.APPEARS_WITHIN),
             )
         ledger = self._layers.ledger
         if ledger is None:
