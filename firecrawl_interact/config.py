@@ -82,18 +82,6 @@ class Settings:
             serve_key=_text(env, "FIRECRAWL_INTERACT_SERVE_KEY"),
         )
 
-
-def child_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return what a child process needs of the environment: no keys, no tokens, no proxy's password."""
-    env = os.environ if environ is None else environ
-    return {name: value for name, value in env.items() if _harmless(name, value)}
-
-
-def _harmless(name: str, value: str) -> bool:
-    if name.lower() in _PROXIES:
-        return "@" not in value
-    return name in _CHILDREN_MAY_SEE or name.startswith("LC_")
-
     @classmethod
     def switches_from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
         """
@@ -107,6 +95,18 @@ def _harmless(name: str, value: str) -> bool:
             guardian=_switch(env, "FIRECRAWL_INTERACT_GUARDIAN"),
             ledger=_switch(env, "FIRECRAWL_INTERACT_LEDGER"),
         )
+
+
+def child_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return what a child process needs of the environment: no keys, no tokens, no proxy's password."""
+    env = os.environ if environ is None else environ
+    return {name: value for name, value in env.items() if _harmless(name, value)}
+
+
+def _harmless(name: str, value: str) -> bool:
+    if name.lower() in _PROXIES:
+        return "@" not in value
+    return name in _CHILDREN_MAY_SEE or name.startswith("LC_")
 
 
 def _text(env: Mapping[str, str], name: str) -> str | None:
