@@ -23,6 +23,7 @@ from firecrawl_interact.testing.leak_lab import judge, processes
 from firecrawl_interact.testing.leak_lab.scenario import ANCHOR, Scenario, Step, Verdict
 
 LAST_WORDS = 0.05  # Seconds until the server has surely read what a program sent before its end.
+STEPS_GRACE = 5.0  # Seconds for steps that outlast the process: what it did not do by now, it never will.
 TOLERATED_SETTLE = 1.0  # Seconds for what nobody needs to find.
 KEY = "fc-leak-lab"  # Opens nothing but the lab's own servers.
 WORKER = "firecrawl_interact.testing.leak_lab.worker"
@@ -162,7 +163,10 @@ class Trial:
         finally:
             processes.kill_group(process.pid)
             await process.wait()
-        await doing
+        try:
+            await asyncio.wait_for(doing, STEPS_GRACE)
+        except TimeoutError:
+            self._wrong.append("the process ended before all was done to it")
 
     async def _do(self, steps: Sequence[Step], pid: int, folder: Path) -> None:
         """Do to the process what the scenario says."""
