@@ -6,7 +6,7 @@ import asyncio
 import functools
 import os
 import ssl as tls
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 from urllib.request import (  # type: ignore[attr-defined]  # typeshed lacks the second
@@ -34,6 +34,7 @@ _NO_LIMITS = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, 
 # Since 3.12 aiohttp holds the headers back until it writes the body, so as to send both at once.
 _HEADERS_WAIT = hasattr(StreamWriter, "send_headers")
 
+_CLOSE_GRACE = 1.0  # Seconds that closing waits for bytes under way, for each kind of connection.
 _LONGEST_REASON = 200  # Characters of the reason of a failure.
 
 
@@ -85,7 +86,10 @@ class HttpTransport:
         self._settings = settings or ConnectionSettings()
         self._ssl = _ssl_context(self._settings)
         self._proxy = _explicit_proxy(self._settings)
-        self._proxies: dict[tuple[str, str | None, int | None], URL | None] = {}
+        # Read once: asking the environment at every request would cost more than the request.
+        use_environment = self._proxy is None and self._settings.trust_env
+        self._environment = getproxies_environment() if use_environment else {}
+        self._proxies: dict[tuple[str, str], URL | None] = {}
         self._kept: aiohttp.ClientSession | None = None
         self._fresh: aiohttp.ClientSession | None = None
         self._closed = False
@@ -106,7 +110,7 @@ class HttpTransport:
             TransportError: The line failed. ``sent`` is False if no byte of the request left.
         """
         session = self._session(fresh)
-        url = URL(request.url, encoded=True)
+        url = _parse(request.url)
         proxy = self._proxy_for(url)
         progress = _Progress()
         _progress.set(progress)
@@ -152,7 +156,7 @@ class HttpTransport:
             # Transports that were told to close do so in the loop's next turn.
             stack.push_async_callback(asyncio.sleep, 0)
             for session in sessions:
-                stack.push_async_callback(session.close)
+                stack.push_async_callback(_close, session)
 
     def _session(self, fresh: bool) -> aiohttp.ClientSession:
         session = self._fresh if fresh else self._kept
@@ -180,12 +184,26 @@ class HttpTransport:
         return session
 
     def _proxy_for(self, url: URL) -> URL | None:
-        if self._proxy is not None or not self._settings.trust_env:
+        if not self._environment:
             return self._proxy
-        key = (url.scheme, url.host, url.port)
+        key = (url.scheme, url.raw_authority)
         if key not in self._proxies:
-            self._proxies[key] = _proxy_from_environment(url)
+            self._proxies[key] = _environment_proxy(url, self._environment)
         return self._proxies[key]
+
+
+async def _close(session: aiohttp.ClientSession) -> None:
+    # Waits for what is still to be written, which a peer that reads no more holds up for ever.
+    with suppress(TransportTimeoutError), Deadline(_CLOSE_GRACE):
+        await session.close()
+
+
+def _parse(url: str) -> URL:
+    try:
+        return URL(url, encoded=True)
+    except ValueError:
+        failure = TransportError("The URL cannot be read; nothing was sent.", sent=False)
+    raise failure
 
 
 class _Progress:
@@ -289,8 +307,7 @@ def _explicit_proxy(settings: ConnectionSettings) -> URL | None:
     return url
 
 
-def _proxy_from_environment(url: URL) -> URL | None:
-    proxies = getproxies_environment()
+def _environment_proxy(url: URL, proxies: dict[str, str]) -> URL | None:
     text = proxies.get(url.scheme)
     if not text or proxy_bypass_environment(f"{url.host}:{url.port}", proxies):
         return None

@@ -348,6 +348,15 @@ async def test_invalid_header_is_not_sent(transport, free_port):
     assert error.sent is False
 
 
+async def test_unreadable_url_is_not_sent(transport):
+    """
+    An address that is none stops the request, and is not repeated in the text.
+    """
+    error = await failure_of(transport, Request("DELETE", "http://[fc-0123456789"))
+
+    assert error.sent is False
+
+
 # --- what aiohttp repeats by itself ---------------------------------------------------------
 
 
@@ -627,6 +636,28 @@ async def test_close_fails_what_is_under_way(servers, transport, post):
         error = await task
 
     assert error.sent is True
+
+
+async def test_close_does_not_wait_for_ever(servers, transport, delete, monkeypatch):
+    """
+    A connection that cannot be closed in order does not hold up the end of the loop.
+    """
+    close = aiohttp.TCPConnector.close
+
+    async def close_and_wait(self, **options):
+        await close(self, **options)
+        await asyncio.Event().wait()  # As for bytes that a peer takes no more.
+
+    async def script(peer):
+        await peer.read_request()
+        peer.answer()
+
+    await transport.send(delete(await servers.start(script)), timeout=5)
+    monkeypatch.setattr(aiohttp.TCPConnector, "close", close_and_wait)
+    monkeypatch.setattr("firecrawl_interact.transport.http._CLOSE_GRACE", 0.01)
+
+    async with asyncio.timeout(5):
+        await transport.aclose()
 
 
 async def test_settings_of_equal_value_can_share_a_transport():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from firecrawl_interact.transport.redact import MASK, RedactingFilter, redact
@@ -89,6 +89,7 @@ def test_given_secrets_are_masked_as_they_are_and_escaped():
     assert f"a {MASK}, {MASK} and {MASK}" == clean
 
 
+@settings(deadline=None)  # Never assert elapsed time.
 @given(st.text(), st.lists(st.text(alphabet="abc-=/%", min_size=4), max_size=2))
 @example("Bearer Bearer fc-12345678 wss://a@b token=key=fc-12345678@", [])
 @example("authorization: authorization: Basic Bearer ://a:b@c", [])
@@ -117,6 +118,7 @@ PIECES = [
 ]
 
 
+@settings(deadline=None)  # Never assert elapsed time.
 @given(st.lists(st.sampled_from(PIECES), max_size=8).map("".join))
 def test_redacting_twice_changes_nothing_in_nested_shapes(text):
     """
