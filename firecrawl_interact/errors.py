@@ -203,9 +203,7 @@ class TransportError(InteractError):
         sent: False if the request surely never reached the provider; True if it may have.
     """
 
-    def __init__(
-        self, message: str = "", *, sent: bool = True, session_id: str | None = None
-    ) -> None:
+    def __init__(self, message: str = "", *, sent: bool = True, session_id: str | None = None) -> None:
         super().__init__(message, session_id=session_id)
         self.sent = sent
 

@@ -137,9 +137,12 @@ def _country(value: object) -> str:
 
 
 def _tags(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str) or not isinstance(value, Iterable):
+    try:
+        tags: tuple[Any, ...] | None = None if isinstance(value, str) else tuple(value)
+    except TypeError:
+        tags = None
+    if tags is None:
         raise InvalidOptionError(f"tags must be several strings, not {value!r}.", option="tags", value=value)
-    tags = tuple(cast("Iterable[Any]", value))
     for tag in tags:
         if not isinstance(tag, str) or not tag or "," in tag:
             # Filters join tags with commas, so a comma inside one could never be found again.
@@ -151,9 +154,9 @@ def _tags(value: Any) -> tuple[str, ...]:
     return tags
 
 
-def _extra(value: object) -> Mapping[str, Any]:
+def _extra(value: Any) -> Mapping[str, Any]:
     kind = type(value).__name__
-    given = dict(cast("Mapping[Any, Any]", value)) if isinstance(value, Mapping) else None
+    given: dict[Any, Any] | None = {**value} if hasattr(value, "keys") else None
     if given is not None and all(isinstance(key, str) for key in given):
         return given
     # The value is not repeated: it may hold a password for a proxy.

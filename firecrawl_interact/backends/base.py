@@ -42,7 +42,7 @@ class Backend(abc.ABC):
     @property
     @abc.abstractmethod
     def base_url(self) -> str:
-        """The origin that requests go to, without a trailing slash; ``"memory:"`` where there is none."""
+        """The origin that requests go to, no trailing slash; ``"memory:"`` without network."""
 
     @property
     @abc.abstractmethod
@@ -58,12 +58,16 @@ class Backend(abc.ABC):
         """Make a transport for the running event loop."""
 
     def line(self) -> LineSettings | None:
-        """How a process without aiohttp reaches this provider; None if it cannot (an ssl context without a CA file)."""
+        """
+        Say how a process without aiohttp reaches this provider.
+
+        None if it cannot, as with the caller's own ssl context and no CA file.
+        """
         return LineSettings()
 
     # --- the create ---------------------------------------------------------------------
 
-    async def ready(self) -> None:
+    async def ready(self) -> None:  # noqa: B027  # most have nothing to do
         """Do what must be done before the first request; the local backend starts its server here."""
 
     @abc.abstractmethod
@@ -159,7 +163,7 @@ class Backend(abc.ABC):
 
     @abc.abstractmethod
     async def list(self, *, alive: bool | None = None) -> list[SessionInfo]:
-        """List sessions, newest first where the provider says so; *alive* keeps only those that run (or not)."""
+        """List sessions, newest first where the provider says so; *alive* keeps those that run, or not."""
 
     @abc.abstractmethod
     async def delete(self, session_id: str) -> CloseReceipt:

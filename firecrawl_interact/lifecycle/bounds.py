@@ -10,7 +10,7 @@ LOOP_END = 10.0  # Seconds that a loop's end may be held, by end clocks and sent
 EXIT_EXTRA = 3.0  # Seconds that the exit sweep may add to that.
 SWEEP_GRACE = 1.0  # Seconds a sweep of the ledger, which is nobody's debt here, may hold the loop's end.
 
-NOT_SENT_TRIES = 3  # Sends of a create that surely never left, in all.
+NOT_SENT_PAUSES = (0.1, 0.4, 1.0)  # Seconds before a create that surely never left is sent again, at most.
 REFUSED_TRIES = 3  # Repeats of a create refused with "come later".
 RATE_WAIT = 60.0  # Seconds; a provider that wants a longer pause, in words only, is not waited for.
 SEARCHES = (0.0, 0.2, 0.5, 1.0)  # Seconds after a lost answer at which the mark is looked for.

@@ -23,6 +23,8 @@ _HEIRS = {
     "ledger": "the ledger has it",
 }
 
+_ID_SHOWN = 8  # Characters of an id.
+
 
 class DebtState(enum.Enum):
     """What has become of a debt."""
@@ -82,6 +84,11 @@ class Debt:
     later_tries: int = 0
 
     @property
+    def title(self) -> str:
+        """The session as texts name it: in part, since at Anchor an id alone opens the browser."""
+        return f"{self.backend.name} session {self.info.id[:_ID_SHOWN]}..."
+
+    @property
     def settled(self) -> bool:
         """True once nothing is owed any more."""
         return self.state in _FINAL
@@ -96,7 +103,7 @@ class Debt:
         handed_to = self.record.handed_to
         expires_at = self.info.expires_at
         error = CloseError(
-            f"The end of session {self.info.id} at {self.backend.name} was not confirmed ({status}: {text}); "
+            f"The end of {self.title} was not confirmed ({status}: {text}); "
             + ", ".join(_HEIRS[name] for name in handed_to)
             + (
                 f". The provider ends it by {expires_at.isoformat(timespec='seconds')}."

@@ -99,9 +99,8 @@ def _pay(debt: Debt, until: float) -> None:
         debt.record.settled()
     else:
         log.warning(
-            "Session %s at %s could not be ended while Python ended (%s).",
-            debt.info.id,
-            debt.backend.name,
+            "The %s could not be ended while Python ended (%s).",
+            debt.title,
             "no answer" if payment.status is None else f"HTTP {payment.status}",
         )
 

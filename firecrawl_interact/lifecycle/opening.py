@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NoReturn
@@ -219,12 +220,11 @@ class _Opening:
             try:
                 answer = await self._send(attempt, left)
             except TransportError as error:
+                if error.sent or not last or unsent >= len(bounds.NOT_SENT_PAUSES):
+                    raise
+                wait = bounds.NOT_SENT_PAUSES[unsent] * random.uniform(0.5, 1)  # noqa: S311  # jitter
                 unsent += 1
-                wait = pause(unsent - 1)
-                give_up = (
-                    unsent >= bounds.NOT_SENT_TRIES or not last or wait >= deadline - self._hub.loop.time()
-                )
-                if error.sent or give_up:
+                if wait >= deadline - self._hub.loop.time():
                     raise
             else:
                 if _made(answer) or not backend.refused(answer):

@@ -104,15 +104,15 @@ async def test_cancelled_while_waiting_out_a_429_sends_nothing_more(backend):
 
 async def test_create_that_never_left_is_sent_again(backend):
     """What surely did not arrive is repeated."""
-    backend.fail_next("create", TransportError("refused", sent=False), times=2)
+    backend.fail_next("create", TransportError("refused", sent=False), times=3)
     await opened_and_closed(backend)
 
     assert ["s1"] == backend.created
 
 
 async def test_create_that_never_leaves_fails_with_the_transports_error(backend):
-    """After three sends that did not leave, the line's error comes out."""
-    backend.fail_next("create", TransportError("refused", sent=False), times=3)
+    """After four sends that did not leave, the line's error comes out."""
+    backend.fail_next("create", TransportError("refused", sent=False), times=4)
     with pytest.raises(TransportError) as caught:
         await opened_and_closed(backend)
 
