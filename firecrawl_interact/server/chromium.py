@@ -48,6 +48,7 @@ _FLAGS = (
     "--disable-client-side-phishing-detection",
     "--disable-component-update",
     "--disable-crash-reporter",
+    "--disable-crashpad-for-testing",  # Its handler would leave our group.
     "--disable-default-apps",
     "--disable-domain-reliability",
     "--disable-features=MediaRouter,OptimizationHints,Translate",
@@ -59,6 +60,7 @@ _FLAGS = (
     "--disable-backgrounding-occluded-windows",
     "--disable-renderer-backgrounding",
 )
+_LONGEST_TMPDIR = 56  # Characters; Chromium adds 48 and makes a socket there, whose path has room for 104.
 _SMALL_SHM = 512 * 1024 * 1024  # Bytes; with less in /dev/shm (containers: 64 MiB) pages crash.
 
 _log = logging.getLogger(__name__)
@@ -300,7 +302,10 @@ def _arguments(program: Path, spec: LaunchSpec) -> list[str]:
 def _environment(folder: Scratch) -> dict[str, str]:
     """Let it write nowhere but into its folder."""
     env = {name: value for name, value in child_environment().items() if not name.startswith("XDG_")}
-    return {**env, "HOME": str(folder.data)}
+    env["HOME"] = str(folder.data)
+    if len(env["HOME"]) <= _LONGEST_TMPDIR:
+        env["TMPDIR"] = env["HOME"]
+    return env
 
 
 def _shm_is_small() -> bool:

@@ -19,7 +19,7 @@ from firecrawl_interact.server.child import keep_clear
 if sys.platform != "win32":
     import fcntl
 
-PREFIX = "firecrawl-interact-browser-"
+PREFIX = "interact-browser-"
 LOCK = "lock"
 
 _ATTEMPTS = 10  # Folders made until one could be locked; a sweep can only take one that is not locked yet.

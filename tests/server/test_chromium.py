@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -58,6 +59,20 @@ async def test_stop_leaves_neither_process_nor_folder(launcher: ChromiumLauncher
 
     assert browser.exited.done()
     assert [] == leftovers.folders()
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
+async def test_full_chromium_runs_headless_and_leaves_nothing(leftovers: Leftovers):
+    """
+    The full browser is started without a window, and ends with all its helpers.
+    """
+    launcher = ChromiumLauncher("chromium")
+    browser = await launcher.launch(SPEC)
+    product = (await ask(browser.endpoint, "Browser.getVersion"))["product"]
+    await launcher.aclose()
+
+    assert product.startswith(("Chrome/", "HeadlessChrome/"))
+    assert ([], []) == await leftovers.gone()
 
 
 async def test_stops_at_the_same_time_wait_for_one_end(launcher: ChromiumLauncher, leftovers: Leftovers):

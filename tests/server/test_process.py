@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -123,11 +124,14 @@ async def test_serve_ends_its_browsers_on_a_signal(leftovers: Leftovers, number:
     assert ([], []) == await leftovers.gone()
 
 
-async def test_no_browser_outlives_a_killed_server(leftovers: Leftovers):
+@pytest.mark.parametrize("name", ["chromium-headless-shell", "chromium"])
+async def test_no_browser_outlives_a_killed_server(leftovers: Leftovers, name: str):
     """
     After SIGKILL of the server its browsers end by themselves, within a second.
     """
-    async with serving() as (process, base):
+    if shutil.which(name) is None:
+        pytest.skip(f"{name} is not installed")
+    async with serving(FIRECRAWL_INTERACT_BROWSER=name) as (process, base):
         await asyncio.gather(*(create(base) for _ in range(2)))
         process.kill()
         await process.wait()

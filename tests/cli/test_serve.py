@@ -1,0 +1,85 @@
+"""``firecrawl-interact serve``: what it refuses before it serves."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from firecrawl_interact.cli.main import main
+
+
+def complaint(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, str]:
+    """
+    Run the command; return its exit code and what it wrote to stderr.
+    """
+    code = main(["serve", *options])
+    captured = capsys.readouterr()
+
+    assert "" == captured.out
+    return code, captured.err
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "some.name.test"])
+def test_address_that_others_reach_demands_a_key(capsys: pytest.CaptureFixture[str], host: str):
+    """
+    Nobody serves browsers to a network by accident.
+    """
+    code, text = complaint(capsys, "--host", host)
+
+    assert 2 == code
+    assert "FIRECRAWL_INTERACT_SERVE_KEY" in text
+
+
+def test_empty_key_file_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    """
+    A file without a key does not mean "no key".
+    """
+    file = tmp_path / "key"
+    file.write_text("\n")
+    code, text = complaint(capsys, "--api-key-file", str(file))
+
+    assert (2, True) == (code, "is empty" in text)
+
+
+def test_missing_key_file_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    """
+    A file that cannot be read does not mean "no key".
+    """
+    code, text = complaint(capsys, "--api-key-file", str(tmp_path / "absent"))
+
+    assert (2, True) == (code, "cannot be read" in text)
+
+
+def test_port_in_use_is_said(capsys: pytest.CaptureFixture[str]):
+    """
+    Who already has the port is not known, that somebody has it is.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        code, text = complaint(capsys, "--port", str(other.getsockname()[1]))
+
+    assert 1 == code
+    assert "Cannot listen on 127.0.0.1" in text
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "http", ""])
+def test_port_outside_the_bounds_is_refused(capsys: pytest.CaptureFixture[str], port: str):
+    """
+    The bounds are named.
+    """
+    with pytest.raises(SystemExit) as caught:
+        main(["serve", f"--port={port}"])
+
+    assert 2 == caught.value.code
+    assert "from 0 to 65535" in capsys.readouterr().err
+
+
+def test_help_says_that_a_key_in_the_command_line_can_be_seen(capsys: pytest.CaptureFixture[str]):
+    """
+    Whoever gives the key that way is told who else gets it.
+    """
+    with pytest.raises(SystemExit):
+        main(["serve", "--help"])
+
+    assert "ps shows it" in " ".join(capsys.readouterr().out.split())
