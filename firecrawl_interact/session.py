@@ -13,7 +13,7 @@ from firecrawl_interact.backends._registry import resolve
 from firecrawl_interact.config import Settings
 from firecrawl_interact.errors import InvalidOptionError, SessionClosedError, UnsupportedError, UsageError
 from firecrawl_interact.lifecycle import bounds, layers
-from firecrawl_interact.lifecycle.closing import close_session
+from firecrawl_interact.lifecycle.closing import CloseTerms, close_session
 from firecrawl_interact.lifecycle.debt import DebtState, outstanding
 from firecrawl_interact.lifecycle.hub import Hub
 from firecrawl_interact.lifecycle.opening import Candidate, OpenTerms, open_session
@@ -38,11 +38,11 @@ class Session:
     meanwhile: exceptions, cancellations, timeouts, the end of the loop.
     """
 
-    def __init__(self, info: SessionInfo, debt: Debt | None, leave: _LeaveTerms) -> None:
+    def __init__(self, info: SessionInfo, debt: Debt | None, terms: CloseTerms) -> None:
         """Take up an opened session; not called by users."""
         self._info = info
         self._debt = debt
-        self._leave = leave
+        self._terms = terms
         self._left: str | None = None  # When and why it is no longer usable.
         self._detached = False
 
@@ -140,7 +140,7 @@ class Session:
             tags=tags,
             extra=extra,
         )
-        leave = _LeaveTerms(close_timeout, on_unconfirmed)
+        close = _close_terms(close_timeout, on_unconfirmed)
         relay = bool(switch("relay", relay))
         guardian = switch("guardian", guardian)
         ledger = ledger_choice(ledger)
@@ -169,7 +169,7 @@ class Session:
 
         async def opened() -> Session:
             debt = await open_session(Hub.running(), terms)
-            return Session(debt.info, debt, leave)
+            return Session(debt.info, debt, close)
 
         return PendingSession(opened, "/".join(each.name for each in backends))
 
@@ -213,13 +213,12 @@ class Session:
                 "dies with the process that opened it, so another cannot take it up."
             )
         stand_behind = layers.choose(chosen, guardian=None, ledger=None, relay=False, settings=settings)
-        leave = _LeaveTerms(None, None)
 
         async def opened() -> Session:
             info, debt = await attach_session(
                 Hub.running(), Candidate(backend=chosen, layers=stand_behind), session_id, owned=owned
             )
-            return Session(info, debt, leave)
+            return Session(info, debt, CloseTerms())
 
         return PendingSession(opened, chosen.name)
 
@@ -352,9 +351,7 @@ class Session:
         if self._left is None:
             self._left = f"{datetime.now(UTC).isoformat(timespec='seconds')}: {reason}"
         if debt is not None and debt.pid == os.getpid():
-            await close_session(
-                debt, timeout=self._leave.timeout, on_unconfirmed=self._leave.on_unconfirmed, body=body
-            )
+            await close_session(debt, self._terms, body=body)
 
     def _usable(self, used: str) -> None:
         if self._detached and used.startswith(("detach", "async with")):
@@ -412,20 +409,17 @@ class PendingSession:
         return await self._opened()
 
 
-class _LeaveTerms:
-    """How leaving a session waits, and what it does without a confirmation."""
-
-    def __init__(self, close_timeout: Seconds | None, on_unconfirmed: OnUnconfirmed | None) -> None:
-        self.timeout = (
-            bounds.CLOSE_TIMEOUT if close_timeout is None else seconds("close_timeout", close_timeout)
+def _close_terms(close_timeout: Seconds | None, on_unconfirmed: OnUnconfirmed | None) -> CloseTerms:
+    if on_unconfirmed not in (None, "raise", "log"):
+        raise InvalidOptionError(
+            f'on_unconfirmed must be "raise" or "log", not {on_unconfirmed!r}.',
+            option="on_unconfirmed",
+            value=on_unconfirmed,
         )
-        if on_unconfirmed not in (None, "raise", "log"):
-            raise InvalidOptionError(
-                f'on_unconfirmed must be "raise" or "log", not {on_unconfirmed!r}.',
-                option="on_unconfirmed",
-                value=on_unconfirmed,
-            )
-        self.on_unconfirmed: OnUnconfirmed = on_unconfirmed or "raise"
+    return CloseTerms(
+        timeout=bounds.CLOSE_TIMEOUT if close_timeout is None else seconds("close_timeout", close_timeout),
+        on_unconfirmed=on_unconfirmed or "raise",
+    )
 
 
 def _raise_closed(session: Session, used: str, why: str) -> NoReturn:

@@ -95,7 +95,7 @@ class AnchorBackend(ProviderBackend):
     """
 
     name = "anchor"
-    open_timeout = 120.0  # Seconds: a start answers when the browser is ready.
+    open_timeout: float = 120.0  # Seconds: a start answers when the browser is ready.
 
     def __init__(
         self,

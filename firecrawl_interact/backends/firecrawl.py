@@ -51,7 +51,7 @@ class FirecrawlWire(ProviderBackend):
     """
 
     name = "firecrawl"
-    open_timeout = 450.0  # Seconds: the server tries for 3 x 40, then waits for up to 300.
+    open_timeout: float = 450.0  # Seconds: the server tries for 3 x 40, then waits for up to 300.
 
     # --- the create ---------------------------------------------------------------------
 

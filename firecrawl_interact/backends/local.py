@@ -32,7 +32,7 @@ class LocalBackend(FirecrawlWire):
 
     name = "local"
     hosted = False
-    open_timeout = 30.0  # Seconds.
+    open_timeout: float = 30.0  # Seconds.
 
     def __init__(self) -> None:
         """Take what there is; nothing is started."""

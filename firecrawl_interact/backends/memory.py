@@ -47,15 +47,15 @@ class MemoryBackend(FirecrawlWire):
 
     name = "memory"
     hosted = False
-    open_timeout = 30.0
+    open_timeout: float = 30.0
 
     def __init__(self) -> None:
         """Begin without sessions; every answer comes at once."""
         super().__init__(Access(origin="memory:", line=None))
         self.created: list[str] = []
         self.deleted: list[str] = []
-        self.create_received = Signal()
-        self.delete_received = Signal()
+        self.create_received: Signal = Signal()
+        self.delete_received: Signal = Signal()
         self._sessions: dict[str, _Record] = {}
         self._ids = itertools.count(1)
         self._faults: defaultdict[Verb, deque[_Fault]] = defaultdict(deque)

@@ -23,7 +23,7 @@ FALSE_STARTS_MAX = 3  # Helper processes in a row that die before they are up: t
 STEADY = 5.0  # Seconds: one that dies younger is replaced after a pause.
 PAUSE_LONGEST = 30.0  # Seconds to which that pause grows.
 
-log = logging.getLogger("firecrawl_interact")
+_log = logging.getLogger("firecrawl_interact")
 
 
 @attrs.define(eq=False)
@@ -328,7 +328,7 @@ class Guardian:
         self._off = True
         self._owed.clear()
         self._styles = Styles(self._write)
-        log.warning(
+        _log.warning(
             "The guardian cannot be used and is left out: %s. Sessions are still closed by this "
             "process; after its sudden death only the ledger, or their ttl, ends them.",
             reason,
@@ -385,8 +385,8 @@ class Guardian:
             return
         try:
             owed.done(gone)
-        except Exception:  # boundary: a caller's callback must not end the thread that listens
-            log.exception("A callback of the guardian failed.")
+        except Exception:  # noqa: BLE001  # boundary: a caller's callback must not end the thread that listens
+            _log.exception("A callback of the guardian failed.")
 
     def _forked(self) -> None:
         """Forget the parent's helper process and debts, in a child of it."""

@@ -58,8 +58,8 @@ class Helper:
         Raises:
             CannotStartError: It cannot be started.
         """
-        self.ready = False
-        self.started = time.monotonic()
+        self.ready: bool = False
+        self.started: float = time.monotonic()
         self._hear = hear
         self._lost = lost
         self._backlog = bytearray()
@@ -68,7 +68,7 @@ class Helper:
         self._lock = threading.RLock()  # Re-entrant: a collected session may settle amid a write.
         self._socket, theirs = socket.socketpair()
         try:
-            self.pid = _start(theirs.fileno())
+            self.pid: int = _start(theirs.fileno())
         except (OSError, CannotStartError) as error:
             self._socket.close()
             raise CannotStartError(str(error)) from error

@@ -45,8 +45,8 @@ class Payment:
     """
 
     def __init__(self, end: EndRequest, session_id: str, line: LineSettings) -> None:
-        self.gone = False
-        self.over = False
+        self.gone: bool = False
+        self.over: bool = False
         self.status: int | None = None
         self._end = end
         self._session_id = session_id
@@ -117,8 +117,8 @@ class Hunt:
             appears_by: Wall-clock seconds until which the create may still take effect; the
                 last look is the first readable one after it.
         """
-        self.gone = False
-        self.over = False
+        self.gone: bool = False
+        self.over: bool = False
         self._search = search
         self._line = line
         self._appears_by = appears_by

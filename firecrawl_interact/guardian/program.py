@@ -65,7 +65,7 @@ class Debt:
         self.end: Any = None
         self.session_id = ""
         self.search: Any = None
-        self.appears_by = 0.0
+        self.appears_by: float = 0.0
         self.job: Job | None = None
         self.relaying = False
         self.taken = False

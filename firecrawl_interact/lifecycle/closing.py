@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+import attrs
 
 from firecrawl_interact.lifecycle import bounds
 from firecrawl_interact.lifecycle.debt import DebtState
@@ -11,21 +13,28 @@ from firecrawl_interact.lifecycle.hub import Hub
 from firecrawl_interact.lifecycle.owned import Patience
 
 if TYPE_CHECKING:
-    from typing import Literal
-
     from firecrawl_interact.errors import CloseError
     from firecrawl_interact.lifecycle.debt import Debt
 
-log = logging.getLogger("firecrawl_interact")
+_log = logging.getLogger("firecrawl_interact")
 
 
-async def close_session(
-    debt: Debt,
-    *,
-    timeout: float,
-    on_unconfirmed: Literal["raise", "log"],
-    body: BaseException | None = None,
-) -> None:
+@attrs.frozen(kw_only=True)
+class CloseTerms:
+    """
+    How leaving a session waits, and what it does without a confirmation.
+
+    Attributes:
+        timeout: Seconds to wait.
+
+        on_unconfirmed: What to do where no confirmation came and the block ended well.
+    """
+
+    timeout: float = bounds.CLOSE_TIMEOUT
+    on_unconfirmed: Literal["raise", "log"] = "raise"
+
+
+async def close_session(debt: Debt, terms: CloseTerms, *, body: BaseException | None = None) -> None:
     """
     End a session and wait for the confirmation, whatever happens.
 
@@ -35,9 +44,7 @@ async def close_session(
     Args:
         debt: What is owed. One that is settled already is left alone.
 
-        timeout: Seconds to wait.
-
-        on_unconfirmed: What to do where no confirmation came and the block ended well.
+        terms: How to wait.
 
         body: The exception that ends the block. It comes out unchanged but for a note.
 
@@ -47,7 +54,7 @@ async def close_session(
     if debt.settled:
         return
     patience = Patience()
-    await patience.settle(Hub.running().pay(debt), timeout=timeout, after_cancel=bounds.CLOSE_GRACE)
+    await patience.settle(Hub.running().pay(debt), timeout=terms.timeout, after_cancel=bounds.CLOSE_GRACE)
     failure = None if debt.state is DebtState.PAID else _failure(debt)
     outcome = patience.caught or body
     if failure is not None and outcome is not None:
@@ -55,9 +62,9 @@ async def close_session(
     patience.hand_on()
     if failure is None or body is not None:
         return
-    if on_unconfirmed == "raise":
+    if terms.on_unconfirmed == "raise":
         raise failure
-    log.warning("%s", failure)
+    _log.warning("%s", failure)
 
 
 def _failure(debt: Debt) -> CloseError:

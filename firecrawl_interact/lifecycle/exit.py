@@ -24,7 +24,7 @@ from firecrawl_interact.lifecycle.debt import DebtState, outstanding
 if TYPE_CHECKING:
     from firecrawl_interact.lifecycle.debt import Debt
 
-log = logging.getLogger("firecrawl_interact")
+_log = logging.getLogger("firecrawl_interact")
 
 _AT_ONCE = 64  # Threads.
 
@@ -98,7 +98,7 @@ def _pay(debt: Debt, until: float) -> None:
         debt.state = DebtState.PAID
         debt.record.settled()
     else:
-        log.warning(
+        _log.warning(
             "The %s could not be ended while Python ended (%s).",
             debt.title,
             "no answer" if payment.status is None else f"HTTP {payment.status}",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from firecrawl_interact.transport.base import Transport
 
 T = TypeVar("T")
-log = logging.getLogger("firecrawl_interact")
+_log = logging.getLogger("firecrawl_interact")
 
 _hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = weakref.WeakKeyDictionary()
 _making = threading.Lock()  # Loops of several threads may get their hubs at the same time.
@@ -46,7 +46,7 @@ class Hub:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self.pid = os.getpid()
+        self.pid: int = os.getpid()
         self.debts: set[Debt] = set()
         self._owned: set[Owned[Any]] = set()
         self._transports: dict[Hashable, Transport] = {}
@@ -230,8 +230,8 @@ def _receipt(debt: Debt, answer: Answer | None) -> CloseReceipt:
         return CloseReceipt(confirmed=True)
     try:
         return debt.backend.read_ended(answer)
-    except Exception:  # boundary: a third party's backend must not turn a confirmed end into a failure
-        log.warning("The %s backend could not read a confirmed end.", debt.backend.name, exc_info=True)
+    except Exception:  # noqa: BLE001  # boundary: a third party's backend must not turn a confirmed end into a failure
+        _log.warning("The %s backend could not read a confirmed end.", debt.backend.name, exc_info=True)
         return CloseReceipt(confirmed=True)
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from firecrawl_interact.guardian.client import Guardian
     from firecrawl_interact.ledger.base import Ledger, LedgerError
 
-log = logging.getLogger("firecrawl_interact")
+_log = logging.getLogger("firecrawl_interact")
 
 
 class Layers:
@@ -38,7 +38,7 @@ class Layers:
         self.ledger = None
         if not _default.warned:
             _default.warned = True
-            log.warning(
+            _log.warning(
                 "The ledger cannot be used and is left out: %s. Sessions are still closed by this "
                 "process and its guardian; after the death of the whole host only their ttl ends them.",
                 error,

@@ -17,7 +17,7 @@ class Nap:
     """
 
     def __init__(self) -> None:
-        self.woken = False
+        self.woken: bool = False
         self._sleeper: asyncio.Future[None] | None = None
 
     async def sleep(self, seconds: float) -> None:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from firecrawl_interact.lifecycle.layers import Layers
     from firecrawl_interact.models import Answer, SessionOptions
 
-log = logging.getLogger("firecrawl_interact")
+_log = logging.getLogger("firecrawl_interact")
 
 _COME_LATER = frozenset({425, 429})
 
@@ -145,7 +145,7 @@ class _Opening:
         except Exception as error:  # noqa: BLE001  # boundary: raised again where somebody waits
             self._error = error
             if self._abandoned and isinstance(error, CreateUnknownError):
-                log.warning("Nobody waited any more for this create. %s", error)
+                _log.warning("Nobody waited any more for this create. %s", error)
 
     async def _first_that_serves(self) -> Debt:
         candidates = self._terms.candidates
@@ -155,7 +155,7 @@ class _Opening:
             except (CreateUnknownError, ProtocolError):
                 raise
             except InteractError as error:  # Proves that nothing was made.
-                log.warning(
+                _log.warning(
                     "The %s backend could not open a session (%s); trying the next.",
                     candidate.backend.name,
                     type(error).__name__,

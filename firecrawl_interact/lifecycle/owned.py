@@ -45,7 +45,7 @@ class Owned(asyncio.Task[T]):
         end_grace: float,
         on_refused: Callable[[], None] | None = None,
     ) -> None:
-        self.expired = False
+        self.expired: bool = False
         self._end_grace = end_grace
         self._on_refused = on_refused
         self._refused = False

@@ -28,7 +28,7 @@ class Record:
     """
 
     def __init__(self, layers: Layers, backend: Backend, plan: CreatePlan, *, relayed: bool = False) -> None:
-        self.id = secrets.token_hex(8)
+        self.id: str = secrets.token_hex(8)
         self._layers = layers
         self._backend = backend
         self._plan = plan

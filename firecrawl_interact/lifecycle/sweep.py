@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from firecrawl_interact.ledger.entry import Entry
     from firecrawl_interact.lifecycle.layers import Layers
 
-log = logging.getLogger("firecrawl_interact")
+_log = logging.getLogger("firecrawl_interact")
 
 _AT_ONCE = 32  # Ends under way at the same time; more would only meet the provider's rate limit.
 
@@ -150,7 +150,7 @@ async def _sweep_quietly(ledger: Ledger, backend: Backend, layers: Layers) -> No
         return
     ended = report.count(SweepOutcome.ENDED)
     if ended:
-        log.info("Ended %d session(s) that a process which died had left at %s.", ended, backend.name)
+        _log.info("Ended %d session(s) that a process which died had left at %s.", ended, backend.name)
 
 
 if hasattr(os, "register_at_fork"):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from firecrawl_interact.models import Answer, CreatePlan, Request, Search
     from firecrawl_interact.transport.base import Transport
 
-log = logging.getLogger("firecrawl_interact")
+_log = logging.getLogger("firecrawl_interact")
 
 _WINDOW_SLACK = 1.0  # Seconds on either side: a Date header has no fraction.
 _UUID7_TIME = 80  # Bits behind the 48 that hold the milliseconds.
@@ -119,7 +119,7 @@ async def find_by_exclusion(attempt: Attempt, transport: Transport) -> list[str]
         rows = attempt.backend.read_list(answer)
         known, rivals = await _what_others_made(attempt)
     except (InteractError, LedgerError) as problem:
-        log.warning("The session of a lost create could not be looked for (%s).", type(problem).__name__)
+        _log.warning("The session of a lost create could not be looked for (%s).", type(problem).__name__)
         return []
     if rivals:
         return []

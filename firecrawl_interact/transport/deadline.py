@@ -24,7 +24,7 @@ class Deadline:
     """
 
     def __init__(self, seconds: float) -> None:
-        self.expired = False
+        self.expired: bool = False
         self._seconds = seconds
         self._task: asyncio.Task[Any] | None = None
         self._handle: asyncio.Handle | None = None

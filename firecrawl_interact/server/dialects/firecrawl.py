@@ -56,7 +56,7 @@ class ProblemError(Exception):
         """Hold the status, the members of the body, and further headers."""
         super().__init__(text)
         self.status = status
-        self.body = wire.ErrorReply(error=text, code=code, details=details)
+        self.body: wire.ErrorReply = wire.ErrorReply(error=text, code=code, details=details)
         self.headers = headers
 
 
