@@ -23,6 +23,9 @@ ROOT = HERE.parent
 PAGE = ROOT / "docs" / "benchmarks-sessions.md"
 CHILD_GRACE = 10.0  # Seconds a child has to end once its standard input is closed.
 
+HEAD = "---\norphan: true\n---\n\n# Measured\n"
+SECTION = re.compile(r"<!-- ([a-z]+) -->\n(.*?)\n<!-- end of \1 -->", re.DOTALL)
+
 # After what is installed: a wheel under test comes first, a checkout will do.
 sys.path.append(str(ROOT))
 
@@ -196,18 +199,18 @@ def goals(stated: Sequence[Goal]) -> str:
 
 def publish(page: Path, name: str, title: str, text: str) -> None:
     """Print a section, and put it into the page in place of the one of an earlier run."""
-    section = f"<!-- {name} -->\n\n## {title}\n\n{text}\n\n<!-- end of {name} -->"
     print(f"\n## {title}\n\n{text}\n", flush=True)
-    old = page.read_text() if page.exists() else f"# Measured\n\n{_preface()}\n"
-    pattern = re.compile(f"<!-- {name} -->.*?<!-- end of {name} -->", re.DOTALL)
-    new = pattern.sub(lambda _: section, old) if pattern.search(old) else f"{old.rstrip()}\n\n{section}\n"
+    sections = dict(SECTION.findall(page.read_text())) if page.exists() else {}
+    sections[name] = f"\n## {title}\n\n{text}\n"
+    parts = [f"<!-- {key} -->\n{section}\n<!-- end of {key} -->\n" for key, section in sections.items()]
     page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(new)
+    page.write_text("\n".join([HEAD, _preface(), *parts]))
 
 
 def _preface() -> str:
     return (
-        "Written by `nox -s bench`. Everything runs on one machine over loopback, so only the ratios within\n"
-        "one table mean something elsewhere: a real provider adds the network and the start of a browser.\n"
-        f"This run: CPython {platform.python_version()}, {platform.system()}, {os.cpu_count()} cores."
+        "Written by `nox -s bench`.\n"
+        "Everything runs on one machine over loopback, so only the ratios within one table mean something "
+        "elsewhere: a real provider adds the network and the start of a browser.\n"
+        f"The last run: CPython {platform.python_version()}, {platform.system()}, {os.cpu_count()} cores.\n"
     )
