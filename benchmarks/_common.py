@@ -73,14 +73,22 @@ class Child:
             self._process.wait()
         self._process.stdout.close()
         if self._process.returncode and exc_type is None:
-            raise RuntimeError(f"{self._process.args} ended with {self._process.returncode}.")
+            raise RuntimeError(f"{self._process.args!r} ended with {self._process.returncode}.")
+
+    def forget(self) -> None:
+        """Bury a child that was killed on purpose."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.wait(CHILD_GRACE)
+        self._process.stdin.close()
+        self._process.stdout.close()
 
     def report(self) -> Any:
         """Read the next report."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{self._process.args} ended without a report.")
+            raise RuntimeError(f"{self._process.args!r} ended without a report.")
         return json.loads(line)
 
     def order(self, **order: Any) -> Any:

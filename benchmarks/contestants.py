@@ -67,6 +67,8 @@ async def anchorbrowser(url: str) -> AsyncIterator[Cycle]:
 
         async def cycle() -> None:
             created = await client.sessions.create_session(session={"timeout": {"max_duration": 2}})
+            assert created.data is not None
+            assert created.data.id is not None
             await client.sessions.delete_session(created.data.id)
 
         yield cycle

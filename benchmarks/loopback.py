@@ -12,6 +12,7 @@ import asyncio
 import gc
 import json
 import sys
+import time
 
 HEAD_END = b"\r\n\r\n"
 DAY = "2030-01-01T00:00:00.000Z"
@@ -25,6 +26,7 @@ class Account:
         self.created = 0
         self.ended = 0
         self.connections = 0
+        self.last_end = 0.0  # Monotonic seconds, the same clock in every process of a machine.
 
     def create(self) -> str:
         self.created += 1
@@ -37,6 +39,7 @@ class Account:
             return False
         self.live.remove(session_id)
         self.ended += 1
+        self.last_end = time.monotonic()
         return True
 
     def report(self) -> str:
@@ -46,6 +49,7 @@ class Account:
                 "created": self.created,
                 "ended": self.ended,
                 "connections": self.connections,
+                "last_end": self.last_end,
             },
         )
 
