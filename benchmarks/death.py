@@ -70,6 +70,7 @@ def _one_death(line: Provider, env: dict[str, str], count: int) -> tuple[float, 
     killed = time.monotonic()
     os.kill(told["pid"], signal.SIGKILL)
     deadline = killed + PATIENCE
+    time.sleep(SETTLE)  # The stand-in notes the moment; asking meanwhile would only take processor time.
     while (account := line.account())["live"] and time.monotonic() < deadline:
         time.sleep(0.005)
     owner.forget()
