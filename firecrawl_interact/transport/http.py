@@ -9,10 +9,7 @@ import ssl as tls
 from contextlib import AsyncExitStack, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
-from urllib.request import (  # type: ignore[attr-defined]  # typeshed lacks the second
-    getproxies_environment,
-    proxy_bypass_environment,
-)
+from urllib.request import getproxies_environment, proxy_bypass
 
 import aiohttp
 import attrs
@@ -232,9 +229,11 @@ class _WatchedRequest(aiohttp.ClientRequest):
             writer.add_done_callback(functools.partial(_close_if_cancelled, conn))
         return response
 
-    async def write_bytes(self, writer: AbstractStreamWriter, conn: Connection, *args: Any) -> None:
+    async def write_bytes(
+        self, writer: AbstractStreamWriter, conn: Connection, *args: Any, **options: Any
+    ) -> None:
         _note_sending(conn)
-        await super().write_bytes(writer, conn, *args)
+        await super().write_bytes(writer, conn, *args, **options)
 
 
 def _note_sending(conn: Connection) -> None:
@@ -309,7 +308,7 @@ def _explicit_proxy(settings: ConnectionSettings) -> URL | None:
 
 def _environment_proxy(url: URL, proxies: dict[str, str]) -> URL | None:
     text = proxies.get(url.scheme)
-    if not text or proxy_bypass_environment(f"{url.host}:{url.port}", proxies):
+    if not text or proxy_bypass(f"{url.host}:{url.port}"):
         return None
     proxy = _proxy_url(text)
     if proxy is None:
