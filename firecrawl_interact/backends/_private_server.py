@@ -26,7 +26,7 @@ _MODULE = "firecrawl_interact.server"
 _LONGEST_LINE = 4096  # Bytes.
 
 
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False)
 class PrivateServer:
     """
     A server process that nobody else can use, and that ends with this process.
@@ -179,7 +179,7 @@ def start() -> PrivateServer:
     finally:
         for descriptor in given:
             os.close(descriptor)
-    server = PrivateServer(base_url="", key=orders.key, process=process, lifeline=lifeline, ready=ready)
+    server = PrivateServer("", orders.key, process, lifeline, ready)
     try:
         os.write(lifeline, orders.dump())
         server.base_url = Ready.load(_read_line(ready)).base_url

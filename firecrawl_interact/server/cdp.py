@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 
 import aiohttp
@@ -25,8 +25,16 @@ class CdpError(Exception):
 class Cdp:
     """One connection to a browser; commands go to it, or to one of its pages by session id."""
 
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse, on_event: OnEvent | None) -> None:
+    def __init__(
+        self,
+        client: aiohttp.ClientSession,
+        list_url: str,
+        socket: aiohttp.ClientWebSocketResponse,
+        on_event: OnEvent | None,
+    ) -> None:
         """Speak over an open WebSocket that somebody else closes."""
+        self._client = client
+        self._list_url = list_url
         self._socket = socket
         self._on_event = on_event
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
@@ -50,6 +58,22 @@ class Cdp:
             raise CdpError(f"{method} was not answered within {CALL_TIMEOUT:g} s") from None
         finally:
             self._answers.pop(number, None)
+
+    async def pages(self) -> list[str]:
+        """
+        Return the ids of the pages, the one that was opened last first.
+
+        Over HTTP: the WebSocket's own list has no order.
+
+        Raises:
+            CdpError: The browser has gone.
+        """
+        try:
+            async with asyncio.timeout(CALL_TIMEOUT), self._client.get(self._list_url) as answer:
+                targets = await answer.json(content_type=None)
+        except (aiohttp.ClientError, OSError, TimeoutError):
+            raise CdpError("the browser has gone") from None
+        return [target["id"] for target in targets if target["type"] == "page"]
 
     async def tell(self, method: str, params: Params | None = None, *, session: str | None = None) -> None:
         """
@@ -99,7 +123,7 @@ class Cdp:
 
 
 @contextlib.asynccontextmanager
-async def connect(endpoint: Endpoint, on_event: OnEvent | None = None) -> AsyncIterator[Cdp]:
+async def connect(endpoint: Endpoint, on_event: OnEvent | None = None) -> AsyncGenerator[Cdp, None]:
     """
     Connect to a browser, beside whoever else drives it.
 
@@ -111,34 +135,19 @@ async def connect(endpoint: Endpoint, on_event: OnEvent | None = None) -> AsyncI
     Raises:
         CdpError: It does not take the connection.
     """
-    url = f"ws://{endpoint.host}:{endpoint.port}{endpoint.path}"
+    address = f"{endpoint.host}:{endpoint.port}"
     async with aiohttp.ClientSession() as client:
         try:
-            socket = await client.ws_connect(url, max_msg_size=0)
+            socket = await client.ws_connect(f"ws://{address}{endpoint.path}", max_msg_size=0)
         except (aiohttp.ClientError, OSError):
             raise CdpError("the browser takes no connection") from None
         async with socket:
-            cdp = Cdp(socket, on_event)
+            cdp = Cdp(client, f"http://{address}/json/list", socket, on_event)
             try:
                 yield cdp
             finally:
                 cdp.reading.cancel()
                 await asyncio.wait((cdp.reading,))
-
-
-async def first_page(cdp: Cdp) -> str:
-    """
-    Return the id of the page that was opened first.
-
-    Raises:
-        CdpError: There is none.
-    """
-    targets = (await cdp.call("Target.getTargets"))["targetInfos"]
-    # The newest is listed first.
-    for target in reversed(targets):
-        if target["type"] == "page":
-            return str(target["targetId"])
-    raise CdpError("there is no page")
 
 
 async def attach(cdp: Cdp, target: str) -> str:

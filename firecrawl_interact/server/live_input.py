@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 Command = tuple[str, dict[str, Any]]
 
@@ -30,6 +30,7 @@ def command(message: Any, *, width: float, height: float) -> Command | None:
     """
     if not isinstance(message, dict):
         return None
+    message = cast("dict[str, Any]", message)
     translate = {"mouse": _mouse, "wheel": _wheel, "key": _key, "text": _text}.get(str(message.get("type")))
     try:
         return translate(message, width, height) if translate is not None else None
@@ -38,11 +39,11 @@ def command(message: Any, *, width: float, height: float) -> Command | None:
 
 
 def _mouse(message: dict[str, Any], width: float, height: float) -> Command:
-    button = message.get("button", -1)
-    params = {
+    button = _whole(message.get("button", -1), -1, len(_BUTTONS) - 1)
+    params: dict[str, Any] = {
         "type": _MOUSE[message["event"]],
         **_place(message, width, height),
-        "button": _BUTTONS[button] if _whole(button, -1, len(_BUTTONS) - 1) >= 0 else "none",
+        "button": _BUTTONS[button] if button >= 0 else "none",
         "buttons": _whole(message.get("buttons", 0), 0, 31),
         "clickCount": _whole(message.get("clicks", 0), 0, _MOST_CLICKS),
     }

@@ -36,13 +36,16 @@ def page() -> str:
 
 async def frame(endpoint: Endpoint) -> bytes:
     """
-    Take a picture of the first page, as JPEG.
+    Take a picture of the page that was opened last, as JPEG.
 
     Raises:
         CdpError: The browser has gone, or has no page.
     """
     async with cdp.connect(endpoint) as browser:
-        session = await cdp.attach(browser, await cdp.first_page(browser))
+        pages = await browser.pages()
+        if not pages:
+            raise cdp.CdpError("there is no page")
+        session = await cdp.attach(browser, pages[0])
         picture = await browser.call("Page.captureScreenshot", _JPEG, session=session)
         return base64.b64decode(picture["data"])
 
@@ -104,7 +107,10 @@ class _Show:
 
     async def run(self, browser: cdp.Cdp) -> None:
         """Show frames, and go where the pages go."""
-        await self._show(browser, await cdp.first_page(browser))
+        pages = await browser.pages()
+        self._pages = pages[:0:-1]
+        if pages:
+            await self._show(browser, pages[0])
         await browser.call("Target.setDiscoverTargets", {"discover": True})
         while True:
             method, params = await self._events.get()

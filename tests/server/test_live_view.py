@@ -45,11 +45,11 @@ class Stage:
 
     async def goto(self, url: str) -> None:
         async with cdp.connect(self.browser.endpoint) as hand:
-            session = await cdp.attach(hand, await cdp.first_page(hand))
+            session = await cdp.attach(hand, (await hand.pages())[-1])
             await hand.call("Page.navigate", {"url": url}, session=session)
 
     async def titles(self) -> list[str]:
-        """The titles of all pages, the first last."""
+        """The titles of all pages, in no order."""
         async with cdp.connect(self.browser.endpoint) as hand:
             return [target["title"] for target in (await hand.call("Target.getTargets"))["targetInfos"]]
 
@@ -86,20 +86,17 @@ async def stage(launcher: ChromiumLauncher) -> AsyncIterator[Stage]:
         await runner.cleanup()
 
 
-async def test_frame_is_a_picture_of_the_first_page(launcher: ChromiumLauncher):
+async def test_frame_is_a_picture_of_the_last_page(launcher: ChromiumLauncher):
     """
-    `frame` returns a JPEG, of the page that was opened first.
+    `frame` returns a JPEG, of the page that was opened last.
     """
     browser = await launcher.launch(LaunchSpec())
-    async with cdp.connect(browser.endpoint) as hand:
-        first = await cdp.first_page(hand)
-        await hand.call("Target.createTarget", {"url": "about:blank"})
+    async with asyncio.timeout(10), cdp.connect(browser.endpoint) as hand:
+        made = [await hand.call("Target.createTarget", {"url": BUTTON}) for _ in range(2)]
+        newest = [target["targetId"] for target in reversed(made)]
 
-        assert first == await cdp.first_page(hand)
-    async with asyncio.timeout(10):
-        picture = await live_view.frame(browser.endpoint)
-
-    assert JPEG == picture[:3]
+        assert newest == (await hand.pages())[:2]
+        assert JPEG == (await live_view.frame(browser.endpoint))[:3]
 
 
 async def test_frame_of_a_browser_without_pages_is_an_error(launcher: ChromiumLauncher):
@@ -108,9 +105,9 @@ async def test_frame_of_a_browser_without_pages_is_an_error(launcher: ChromiumLa
     """
     browser = await launcher.launch(LaunchSpec())
     async with cdp.connect(browser.endpoint) as hand:
-        await hand.call("Target.closeTarget", {"targetId": await cdp.first_page(hand)})
+        await hand.call("Target.closeTarget", {"targetId": (await hand.pages())[0]})
         async with asyncio.timeout(5):
-            while (await hand.call("Target.getTargets"))["targetInfos"]:  # noqa: ASYNC110  # the browser is asked
+            while await hand.pages():  # noqa: ASYNC110  # the browser is asked
                 await asyncio.sleep(0.01)
         with pytest.raises(cdp.CdpError, match="there is no page"):
             await live_view.frame(browser.endpoint)
