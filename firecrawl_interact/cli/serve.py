@@ -7,9 +7,13 @@ import asyncio
 import ipaddress
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from firecrawl_interact.config import Settings
 from firecrawl_interact.errors import InvalidOptionError, LocalBrowserError
+
+if TYPE_CHECKING:
+    from firecrawl_interact.server.faults import FaultPlan
 
 HELP = "run local browsers behind the providers' own API"
 
@@ -39,6 +43,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     key.add_argument(
         "--api-key", metavar="KEY", help="the same, for tests: ps shows it to everybody on this machine"
     )
+    parser.add_argument(
+        "--test-faults",
+        type=Path,
+        metavar="PATH",
+        help="JSON file that says how to misbehave, for tests of clients; loopback only",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -53,12 +63,20 @@ def run(args: argparse.Namespace) -> int:
             option="host",
             value=args.host,
         )
+    faults = _faults(args)
     logging.basicConfig(format="%(levelname)s: %(message)s")
     if not _is_loopback(args.host):
         _log.warning("Whoever can run programs on this machine can drive its browsers without the key.")
     try:
         asyncio.run(
-            serve(host=args.host, port=args.port, key=key, browser=settings.browser, announce=_announce)
+            serve(
+                host=args.host,
+                port=args.port,
+                key=key,
+                browser=settings.browser,
+                announce=_announce,
+                faults=faults,
+            )
         )
     except OSError as error:
         reason = error.strerror or error
@@ -80,6 +98,19 @@ def _key(args: argparse.Namespace, settings: Settings) -> str | None:
     if not key:
         raise InvalidOptionError("--api-key-file is empty.", option="api_key_file")
     return str(key)
+
+
+def _faults(args: argparse.Namespace) -> FaultPlan | None:
+    if args.test_faults is None:
+        return None
+    if not _is_loopback(args.host):
+        raise InvalidOptionError("--test-faults is for loopback only.", option="test_faults")
+    from firecrawl_interact.server.faults import FaultPlan
+
+    try:
+        return FaultPlan.load(args.test_faults)
+    except (OSError, ValueError) as error:
+        raise InvalidOptionError(f"--test-faults cannot be used: {error}", option="test_faults") from error
 
 
 def _is_loopback(host: str) -> bool:

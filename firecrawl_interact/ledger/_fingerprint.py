@@ -13,6 +13,7 @@ SALT_BYTES = 32
 PRINT_DIGITS = 32  # Hex digits kept, 128 bits: enough to never meet by chance.
 
 
+@functools.lru_cache(maxsize=64)  # One per key in use; the same key comes with every session.
 def fingerprint(key: str | None, salt: bytes) -> str:
     """Return the fingerprint, equal for equal keys under one salt; ``""`` for None."""
     if key is None:

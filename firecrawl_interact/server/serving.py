@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
@@ -14,6 +14,9 @@ from firecrawl_interact.server.app import build_app
 from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.child import adopt_orphans, keep_descriptors
 from firecrawl_interact.server.chromium import ChromiumLauncher
+
+if TYPE_CHECKING:
+    from firecrawl_interact.server.faults import FaultPlan
 
 DRAIN = 1.0  # Seconds for answers under way, once the browsers have ended.
 
@@ -26,6 +29,7 @@ async def serve(
     browser: str | None,
     announce: Callable[[str], None],
     until: Awaitable[None] | None = None,
+    faults: FaultPlan | None = None,
 ) -> None:
     """
     Serve until SIGTERM or SIGINT comes; then end every browser.
@@ -43,6 +47,8 @@ async def serve(
 
         until: What else ends it.
 
+        faults: How to misbehave, for tests of clients.
+
     Raises:
         OSError: The address cannot be listened on.
     """
@@ -52,7 +58,7 @@ async def serve(
         loop.add_signal_handler(number, stop.set)
     keep_descriptors()
     adopt_orphans()
-    app = build_app(browsers=Browsers(ChromiumLauncher(browser)), key=key)
+    app = build_app(browsers=Browsers(ChromiumLauncher(browser)), key=key, faults=faults)
     runner = web.AppRunner(app, access_log_class=AccessLogger, shutdown_timeout=DRAIN)
     await runner.setup()
     reasons: list[asyncio.Future[Any]] = [asyncio.ensure_future(stop.wait())]

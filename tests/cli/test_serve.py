@@ -83,3 +83,29 @@ def test_help_says_that_a_key_in_the_command_line_can_be_seen(capsys: pytest.Cap
         main(["serve", "--help"])
 
     assert "ps shows it" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("", "cannot be used"), ('{"rules": [{"on": "create", "do": "explode"}]}', "rules[0].do")],
+    ids=["empty", "unknown"],
+)
+def test_bad_fault_plan_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str, told: str):
+    """
+    A plan that cannot be read names what is wrong with it.
+    """
+    file = tmp_path / "plan.json"
+    file.write_text(text)
+    code, complained = complaint(capsys, "--test-faults", str(file))
+
+    assert (2, True) == (code, told in complained)
+
+
+def test_fault_plan_is_for_loopback_only(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    """
+    A server that misbehaves on purpose is not shown to a network.
+    """
+    options = ("--host", "0.0.0.0", "--api-key", "k", "--test-faults", str(tmp_path / "plan.json"))
+    code, text = complaint(capsys, *options)
+
+    assert (2, True) == (code, "loopback only" in text)
