@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import os
 import select
 import signal
@@ -75,7 +76,8 @@ class Helper:
         finally:
             theirs.close()
         try:
-            threading.Thread(target=self._listen, name="firecrawl-interact-guardian", daemon=True).start()
+            # Not threading.Thread, whose start waits until it runs: some milliseconds of the caller's.
+            _thread.start_new_thread(self._listen, ())
         except RuntimeError as error:
             self._bury()
             raise CannotStartError(str(error)) from error
