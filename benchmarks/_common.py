@@ -91,11 +91,15 @@ class Child:
             raise RuntimeError(f"{self._process.args!r} ended without a report.")
         return json.loads(line)
 
-    def order(self, **order: Any) -> Any:
-        """Give an order, and wait for the report."""
+    def tell(self, **order: Any) -> None:
+        """Give an order."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
+
+    def order(self, **order: Any) -> Any:
+        """Give an order, and wait for the report."""
+        self.tell(**order)
         return self.report()
 
 

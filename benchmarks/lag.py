@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Generator
 from typing import Any
 
-from _common import Child, Goal, arguments, goals, private_state, provider, publish, report, table
+from _common import Child, Goal, arguments, goals, orders, private_state, provider, publish, report, table
 
 PROCESSES = 8
 PACE = 0.05  # Seconds between two sessions of a process: 160 a second in all.
@@ -30,6 +30,10 @@ def main() -> None:
                 Child("lag.py", "--write", line.url, str(sessions), str(int(ledger)), env=env)
                 for _ in range(PROCESSES)
             ]
+            for child in children:
+                child.report()  # It is up: nobody is measured while another one imports.
+            for child in children:
+                child.tell()
             told = [child.report() for child in children]
             for child in children:
                 child.__exit__(None, None, None)
@@ -113,6 +117,8 @@ async def write(url: str, sessions: int, *, with_ledger: bool) -> None:
 
     await cycle()  # Imports and first connections are another table's.
     ledger.spent.clear()
+    report("up")
+    next(orders())
     watcher = asyncio.create_task(watch())
     for _ in range(sessions):
         await cycle()
