@@ -220,7 +220,12 @@ def _readable(descriptor: int, timeout: float) -> bool:
 
 
 KEEPER = Keeper()
-stop_server = KEEPER.stop
+
+
+def stop_server() -> None:
+    """End the server process of this process, and every browser with it; the next session starts another."""
+    KEEPER.stop()
+
 
 atexit.register(stop_server)
 if hasattr(os, "register_at_fork"):

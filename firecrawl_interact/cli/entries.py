@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -37,7 +37,7 @@ def cells(entry: Entry) -> tuple[str, ...]:
 
 
 @contextmanager
-def spoken() -> Iterator[None]:
+def spoken() -> Generator[None]:
     """Turn what a ledger complains of into an error of the command."""
     try:
         yield

@@ -39,7 +39,9 @@ class Cdp:
         self._on_event = on_event
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._last_id = 0
-        self.reading = asyncio.create_task(self._read())  # Done when the browser has gone.
+        self.reading: asyncio.Task[None] = asyncio.create_task(
+            self._read()
+        )  # Done when the browser has gone.
 
     async def call(self, method: str, params: Params | None = None, *, session: str | None = None) -> Any:
         """
