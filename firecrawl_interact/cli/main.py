@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol, cast
 
 from firecrawl_interact import __version__
@@ -51,20 +53,27 @@ class Command(Protocol):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code; neither Ctrl-C nor a closed pipe prints a traceback."""
+    """Run one command and return its exit code; neither Ctrl-C nor lost output prints a traceback."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison] - started with it closed
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until we end
     try:
         try:
             return _run(words)
         finally:
-            # What is still buffered meets a closed pipe here, where it is caught.
+            # What is still buffered meets a closed pipe or a full disk here, where it is caught.
             sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # The interpreter flushes stdout once more when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_the_rest()
         return PIPE_CLOSED
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        _discard_the_rest()
+        print(f"{PROGRAM}: The output cannot be written: {error.strerror}.", file=sys.stderr)
+        return FAILED
 
 
 def load(name: str) -> Command:
@@ -72,9 +81,14 @@ def load(name: str) -> Command:
     return cast("Command", importlib.import_module(f"firecrawl_interact.cli.{COMMANDS[name][1]}"))
 
 
+def _discard_the_rest() -> None:
+    """Spare the interpreter, which flushes stdout once more when it ends, the same error."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _run(words: list[str]) -> int:
     parser = argparse.ArgumentParser(
-        prog=PROGRAM, description="Remote browser sessions that always get closed."
+        prog=PROGRAM, description="Remote browser sessions that always get closed.", allow_abbrev=False
     )
     parser.add_argument("--version", action="store_true", help="show the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
@@ -82,7 +96,7 @@ def _run(words: list[str]) -> int:
     chosen = next((word for word in words if not word.startswith("-")), None)
     command = None
     for name, (line, _) in COMMANDS.items():
-        command_parser = commands.add_parser(name, help=line, description=line)
+        command_parser = commands.add_parser(name, help=line, description=line, allow_abbrev=False)
         if name == chosen:
             command = load(name)
             command.configure(command_parser)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -132,6 +134,48 @@ def test_ctrl_c_exits_130_without_a_traceback(failing, capsys):
     code = failing(KeyboardInterrupt())
 
     assert (130, "") == (code, capsys.readouterr().err)
+
+
+def test_options_cannot_be_abbreviated(capsys):
+    """
+    An abbreviation would turn into another option when one is added.
+    """
+    with pytest.raises(SystemExit) as exit_:
+        main(["serve", "--por", "0"])
+
+    assert 2 == exit_.value.code
+    assert "--por" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has another shell")
+def test_a_closed_stdout_is_no_traceback(command):
+    """
+    A command that was started without a stdout does its work silently.
+    """
+    done = subprocess.run(
+        ["sh", "-c", '"$@" >&-', "sh", *command, "ledger"],
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+
+    assert (0, "") == (done.returncode, done.stderr)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("words", [["--version"], ["leak-lab", "--list"]])
+def test_a_full_disk_is_one_line_and_exits_1(command, words):
+    """
+    Output that cannot be written is a failure, and says so, however much of it there is.
+    """
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*command, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=30
+        )
+
+    reason = f"firecrawl-interact: The output cannot be written: {os.strerror(errno.ENOSPC)}.\n"
+    assert (1, reason) == (done.returncode, done.stderr)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGPIPE")
