@@ -70,9 +70,12 @@ def run(args: argparse.Namespace) -> int:
             print(json_line(attrs.asdict(each)))
     elif found:
         print(table(("PID", "OWNER", "COMMAND", "STATE", "SINCE", "MEMORY"), map(_row, found)))
-    else:
-        print("No guardian runs." if args.pid is None else f"No guardian runs for process {args.pid}.")
-    return 0 if found or args.pid is None else 1
+    elif args.pid is None:
+        print("No guardian runs.")
+    if found or args.pid is None:
+        return 0
+    print(f"No guardian runs for process {args.pid}.", file=sys.stderr)
+    return 1
 
 
 def _row(found: HelperProcess) -> tuple[object, ...]:

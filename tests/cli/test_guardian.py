@@ -58,12 +58,14 @@ def test_guardian_is_shown_as_json(guardian, capsys):
     assert rows[guardian.pid]["memory"] > 0
 
 
-def test_owner_without_a_guardian_is_said_so(capsys):
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_owner_without_a_guardian_is_said_so(capsys, form):
     """
-    An owner that was asked for and has none is a failure.
+    An owner that was asked for and has none is a failure, whose reason is no output.
     """
-    assert 1 == main(["guardian", "1"])
-    assert "No guardian runs for process 1.\n" == capsys.readouterr().out
+    code = main(["guardian", "1", *form])
+
+    assert (1, ("", "No guardian runs for process 1.\n")) == (code, capsys.readouterr())
 
 
 def test_no_owner_named_is_never_a_failure(capsys):
