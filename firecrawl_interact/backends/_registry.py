@@ -157,11 +157,11 @@ def _target(name: str) -> Target:
     from difflib import get_close_matches  # only for this error
 
     close = get_close_matches(name.lower(), available_backends(), n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
+    hint = f"; did you mean {close[0]!r}?" if close else "."
     if "," in name:
-        hint = "pass several backends as a list. "
+        hint = "; pass several backends as a list."
     raise BackendNotFoundError(
-        f"There is no backend {name!r}; {hint}Known: {', '.join(available_backends())}."
+        f"There is no backend {name!r}{hint} Known: {', '.join(available_backends())}."
     )
 
 
