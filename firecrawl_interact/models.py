@@ -20,8 +20,8 @@ class SessionState(enum.Enum):
     OPEN = "open"  # Answered and usable.
     CLOSING = "closing"  # A delete is under way; nothing else may start.
     CLOSED = "closed"  # Confirmed gone. Final.
-    UNCONFIRMED = "unconfirmed"  # A delete was sent and not confirmed; guardian and ledger go on.
-    DETACHED = "detached"  # Given up on purpose; lives until its ttl. Final.
+    UNCONFIRMED = "unconfirmed"  # A delete was sent and not confirmed; others go on, until its ttl at most.
+    DETACHED = "detached"  # Given up on purpose, or never ours; lives until its ttl. Final.
 
 
 @attrs.frozen
@@ -246,9 +246,9 @@ class EndRequest:
     """
 
     request: Request
-    gone: frozenset[int]
-    again: frozenset[int]
-    final: frozenset[int] = frozenset()
+    gone: frozenset[int] = attrs.field(repr=False)
+    again: frozenset[int] = attrs.field(repr=False)
+    final: frozenset[int] = attrs.field(default=frozenset(), repr=False)
     verify: Verify | None = None
     repeat_while_field: str | None = None
     born: float | None = None
