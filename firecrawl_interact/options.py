@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
@@ -11,7 +10,9 @@ from firecrawl_interact.errors import InvalidOptionError
 from firecrawl_interact.models import DEFAULT_ACTIVITY_TTL, DEFAULT_TTL, Profile, SessionOptions
 
 PROFILE_NAME_LENGTH = 128  # Characters; Firecrawl's bound, kept on every backend for portability.
+LONGEST = 315_360_000  # Seconds, ten years: nobody means more, and dates end somewhere.
 _COUNTRY_LENGTH = 2
+_LONGEST_SHOWN = 40  # Characters of a bad number.
 _LEDGER_METHODS = ("fingerprint", "plan", "opened", "settled", "settled_soon", "owed", "claim")
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def session_options(
         record=switch("record", record),
         block_ads=switch("block_ads", block_ads),
         country=None if country is None else _country(country),
-        tags=_tags(tags) if tags else (),
+        tags=() if tags == () else _tags(tags),
         extra=None if extra is None else _extra(extra),
     )
 
@@ -67,11 +68,18 @@ def seconds(option: str, value: object) -> int | float:
             option=option,
             value=value,
         )
-    if not math.isfinite(number) or number <= 0:
+    if not 0 < number <= LONGEST:
         raise InvalidOptionError(
-            f"{option} must be a finite number of seconds above 0, not {value!r}.", option=option, value=value
+            f"{option} must be above 0 and at most {LONGEST} seconds (ten years), not {_shown(value)}.",
+            option=option,
+            value=value,
         )
     return int(number) if number == int(number) else number
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
 def switch(option: str, value: object) -> bool | None:

@@ -205,9 +205,12 @@ class Session:
         from firecrawl_interact.lifecycle.attaching import attach_session  # rarely used
 
         settings = Settings.switches_from_env()
-        (chosen,) = resolve(backend, api_key=api_key, base_url=base_url)
+        chosen, *others = resolve(backend, api_key=api_key, base_url=base_url)
+        if others:
+            names = ", ".join(each.name for each in (chosen, *others))
+            raise UsageError(f"A session is attached at one backend, not at {names}: pass backend=.")
         chosen.end_request(session_id)  # Refuses what cannot be an id.
-        if chosen.name == "local" and all(debt.info.id != session_id for debt in outstanding):
+        if chosen.name == "local" and all(debt.info.id != session_id for debt in tuple(outstanding)):
             raise UnsupportedError(
                 f"Session {session_id!r} is none of this process's local sessions; a local browser lives and "
                 "dies with the process that opened it, so another cannot take it up."
@@ -240,7 +243,9 @@ class Session:
         if self._detached:
             return SessionState.DETACHED
         if self._debt is None:
-            return SessionState.OPEN if self._left is None else SessionState.CLOSED
+            return SessionState.OPEN if self._left is None else SessionState.DETACHED  # It was never ours.
+        if self._debt.state is DebtState.EXPIRED:
+            return SessionState.UNCONFIRMED
         if self._debt.state is DebtState.PAYING:
             return SessionState.CLOSING
         if self._debt.state is DebtState.OWED:
@@ -310,9 +315,15 @@ class Session:
             SessionClosedError: It has been closed already.
         """
         self._usable("detach()")
-        if self._debt is not None and not self._detached:
-            self._debt.hub.release(self._debt, DebtState.RELEASED)
-            await self._debt.record.let_go()
+        debt = self._debt
+        if debt is not None and not self._detached:
+            if debt.pid != os.getpid():
+                raise UsageError("Only the process that opened a session can detach it.", session_id=self.id)
+            if debt.state is DebtState.PAYING:
+                _raise_closed(self, "detach()", "its end is under way")
+            debt.hub.release(debt, DebtState.RELEASED)
+            self._detached = True  # From here on it is nobody's, even if what follows is cancelled.
+            await debt.record.let_go()
         self._detached = True
         return self.id
 
@@ -338,8 +349,8 @@ class Session:
         debt = getattr(self, "_debt", None)
         if debt is None or self._left is not None or debt.state is not DebtState.OWED or debt.pid != _pid():
             return
+        debt.hub.pay_soon(debt)  # First: under -W error the warning is an exception.
         _warn(f"Unclosed session: {self!r}", ResourceWarning, stacklevel=2, source=self)
-        debt.hub.pay_soon(debt)
 
     async def _end(self, reason: str, body: BaseException | None) -> None:
         if self._detached:

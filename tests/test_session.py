@@ -143,7 +143,7 @@ async def test_attached_session_is_not_ended_unless_owned(backend):
         async with Session.attach("s1", backend=backend) as seen:
             assert "memory://cdp/s1" == seen.cdp_url
         alive = set(backend.alive)
-        assert SessionState.CLOSED is seen.state
+        assert SessionState.DETACHED is seen.state
 
     assert {"s1"} == alive
 

@@ -24,6 +24,7 @@ from firecrawl_interact.models import Answer
 from firecrawl_interact.transport.redact import redact
 from firecrawl_interact.transport.retry import retry_after
 
+_LONGEST_WAIT = 1e9  # Seconds; more is no span of time.
 _LONGEST_TEXT = 300  # Characters of the provider's words that are kept.
 _MOST_DETAILS = 3  # Complaints about fields that are kept.
 _REQUEST_IDS = (
@@ -94,7 +95,7 @@ def read_words(answer: Answer) -> Words:
     return Words(
         text=text + _details(document.get("details")),
         code=str(code) if isinstance(code, str | int) else None,
-        wait=float(wait) if type(wait) in {int, float} and wait >= 0 else None,
+        wait=float(wait) if type(wait) in {int, float} and 0 <= wait < _LONGEST_WAIT else None,
         own=bool(text),
     )
 

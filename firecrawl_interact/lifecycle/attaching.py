@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from firecrawl_interact.errors import SessionGoneError
 from firecrawl_interact.lifecycle import bounds
-from firecrawl_interact.lifecycle.debt import Debt
+from firecrawl_interact.lifecycle.debt import Debt, DebtState
 from firecrawl_interact.lifecycle.record import Record
 from firecrawl_interact.models import CreatePlan, Request
 
@@ -44,11 +44,17 @@ async def attach_session(
     expires = time.time() + LONGEST_LIFE if info.expires_at is None else info.expires_at.timestamp()
     end = backend.end_request(session_id)
     plan = CreatePlan(Request("", backend.base_url), mark=None, search=None, ttl=expires - time.time())
-    record = Record(candidate.layers, backend, plan)
+    record = Record(candidate.layers, backend, plan, create_within=0.0)
     debt = Debt(
         backend=backend, info=info, end=end, record=record, until=expires + bounds.EXPIRY_MARGIN, hub=hub
     )
     hub.owe(debt)
-    await record.plan()
-    await record.opened(debt)
+    try:
+        await record.plan()
+        await record.opened(debt)
+    except BaseException:
+        # Cancelled before the caller has it: it is not taken over, and goes on as it was.
+        hub.release(debt, DebtState.RELEASED)
+        record.settled()
+        raise
     return info, debt

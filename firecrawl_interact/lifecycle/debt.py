@@ -95,7 +95,12 @@ class Debt:
 
     def unconfirmed(self, answer: Answer | None = None, problem: BaseException | None = None) -> CloseError:
         """Build the error for an end that was sent and not confirmed."""
-        said = problem if answer is None else self.backend.error(answer, session_id=self.info.id)
+        said = problem
+        if answer is not None:
+            try:
+                said = self.backend.error(answer, session_id=self.info.id)
+            except Exception as trouble:  # noqa: BLE001  # boundary: a third party's backend
+                said = trouble
         if isinstance(said, BackendError):
             text, status = said.text or str(said), f"HTTP {said.status}"
         else:
@@ -123,3 +128,6 @@ class Debt:
 
 # Every debt of this process, of all its loops and threads: what the exit sweep goes through.
 outstanding: set[Debt] = set()
+
+# Sessions of this process that live on by its own wish, and until when at most, in wall-clock seconds.
+given_up: dict[str, float] = {}

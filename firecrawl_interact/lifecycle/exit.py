@@ -51,7 +51,9 @@ def _pay_what_is_left() -> None:
     """Pay every debt of this process, in parallel, within the time that the loops' ends left."""
     mine = os.getpid()
     # A local server's browsers end with this process anyway, and memory's were never there.
-    debts = [debt for debt in outstanding if debt.pid == mine and debt.backend.hosted and not debt.settled]
+    debts = [
+        debt for debt in tuple(outstanding) if debt.pid == mine and debt.backend.hosted and not debt.settled
+    ]
     if not debts:
         return
     now = time.monotonic()

@@ -7,17 +7,19 @@ import logging
 import os
 import threading
 import time
+import warnings
 import weakref
 from collections.abc import AsyncGenerator, Callable, Coroutine, Hashable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from firecrawl_interact.lifecycle import bounds
-from firecrawl_interact.lifecycle.debt import Debt, DebtState, outstanding
+from firecrawl_interact.lifecycle.debt import Debt, DebtState, given_up, outstanding
 from firecrawl_interact.lifecycle.exit import expect_exit, note_drain
 from firecrawl_interact.lifecycle.nap import Nap
 from firecrawl_interact.lifecycle.owned import Owned
-from firecrawl_interact.lifecycle.paying import pay
+from firecrawl_interact.lifecycle.paying import Outcome, pay
 from firecrawl_interact.models import CloseReceipt
+from firecrawl_interact.transport.deadline import Deadline
 
 if TYPE_CHECKING:
     from firecrawl_interact.backends.base import Backend
@@ -112,6 +114,8 @@ class Hub:
     def release(self, debt: Debt, state: DebtState) -> None:
         """Strike a debt out: it is paid, or given up on purpose."""
         debt.state = state
+        if state is DebtState.RELEASED:
+            given_up[debt.info.id] = debt.until
         timer = self._timers.pop(debt, None)
         if timer is not None:
             timer.cancel()
@@ -155,7 +159,10 @@ class Hub:
 
     async def _pay(self, debt: Debt, nap: Nap, total: float) -> None:
         try:
-            outcome = await pay(debt.end, debt.info.id, self.transport(debt.backend), nap, total=total)
+            try:
+                outcome = await pay(debt.end, debt.info.id, self.transport(debt.backend), nap, total=total)
+            except Exception as error:  # noqa: BLE001  # boundary: a third party's transport; still owed
+                outcome = Outcome(gone=False, problem=error)
             if not outcome.gone:
                 debt.failure = debt.unconfirmed(outcome.answer, outcome.problem)
                 self._try_later(debt)
@@ -206,8 +213,7 @@ class Hub:
         if self._owned:
             await asyncio.wait(tuple(self._owned), timeout=1)
         transports, self._transports = list(self._transports.values()), {}
-        for transport in transports:
-            await transport.aclose()
+        await asyncio.gather(*(_close(transport) for transport in transports))
         await asyncio.sleep(0)  # Lets the closed connections' callbacks run before the loop is closed.
         with _making:
             if _hubs.get(self.loop) is self:
@@ -220,9 +226,20 @@ class Hub:
 
     def _park_sentinel(self) -> None:
         try:
-            self._sentinel.asend(None).send(None)  # Runs up to its yield; the loop's hook notes it.
+            with warnings.catch_warnings():
+                # A loop that is past closing its generators says so; the exit sweep is there then.
+                warnings.simplefilter("ignore", ResourceWarning)
+                self._sentinel.asend(None).send(None)  # Runs up to its yield; the loop's hook notes it.
         except StopIteration:
             return
+
+
+async def _close(transport: Transport) -> None:
+    try:
+        with Deadline(bounds.TRANSPORT_CLOSE):
+            await transport.aclose()
+    except Exception:  # noqa: BLE001  # boundary: a third party's transport must not hold the end of the loop
+        _log.warning("A transport could not be closed in order.", exc_info=True)
 
 
 def _receipt(debt: Debt, answer: Answer | None) -> CloseReceipt:

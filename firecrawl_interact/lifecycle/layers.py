@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from firecrawl_interact.backends.base import Backend
     from firecrawl_interact.config import Settings
     from firecrawl_interact.guardian.client import Guardian
-    from firecrawl_interact.ledger.base import Ledger, LedgerError
+    from firecrawl_interact.ledger.base import Ledger
 
 _log = logging.getLogger("firecrawl_interact")
 
@@ -25,17 +25,23 @@ class Layers:
         guardian: The process's guardian, or None where it is switched off.
 
         ledger: Where intents are written, or None where it is switched off or has failed.
+
+        ledger_missing: True where one is wanted and has failed.
     """
 
-    def __init__(self, guardian: Guardian | None, ledger: Ledger | None) -> None:
+    def __init__(
+        self, guardian: Guardian | None, ledger: Ledger | None, *, ledger_missing: bool = False
+    ) -> None:
         self.guardian = guardian
         self.ledger = ledger
+        self.ledger_missing = ledger_missing
 
-    def ledger_failed(self, error: LedgerError) -> None:
+    def ledger_failed(self, error: Exception) -> None:
         """Go on without the ledger, said in one WARNING per process."""
         if self.ledger is _default.ledger:
             _default.failed = True
         self.ledger = None
+        self.ledger_missing = True
         if not _default.warned:
             _default.warned = True
             _log.warning(
@@ -72,13 +78,23 @@ def choose(
     as an object is used as it is.
 
     Raises:
-        UsageError: *relay* without a guardian.
+        UsageError: *relay* where no guardian can send the create.
     """
     want_guardian = (backend.hosted and settings.guardian) if guardian is None else guardian
     if relay and not want_guardian:
         raise UsageError("relay=True needs the guardian, which is switched off here.")
+    if relay and backend.line() is None:
+        raise UsageError(
+            f"relay=True cannot work with this {backend.name} backend, which the guardian cannot reach "
+            "(an SSL context of your own needs a ca_file beside it)."
+        )
     want_ledger = (backend.hosted and settings.ledger) if ledger is None else ledger
-    return Layers(_guardian() if want_guardian else None, _ledger(want_ledger))
+    chosen = _ledger(want_ledger)
+    return Layers(
+        _guardian() if want_guardian else None,
+        chosen,
+        ledger_missing=chosen is None and want_ledger is not False,
+    )
 
 
 def _guardian() -> Guardian | None:

@@ -14,6 +14,7 @@ import attrs
 from firecrawl_interact.errors import (
     CreateUnknownError,
     InteractError,
+    InvalidOptionError,
     ProtocolError,
     RateLimitError,
     TransportError,
@@ -89,7 +90,8 @@ async def open_session(hub: Hub, terms: OpenTerms) -> Debt:
         LocalBrowserError: No local browser could be started.
     """
     opening = _Opening(hub, terms)
-    task = hub.own(opening.run(), end_grace=bounds.CREATE_GRACE, on_refused=opening.abandon)
+    # A refused cancel alone does not abandon it: whoever waits may still want the session.
+    task = hub.own(opening.run(), end_grace=bounds.CREATE_GRACE)
     patience = Patience()
     try:
         await patience.settle(task, after_cancel=bounds.CREATE_GRACE, on_cancel=opening.abandon)
@@ -97,10 +99,10 @@ async def open_session(hub: Hub, terms: OpenTerms) -> Debt:
             if opening.debt is not None and not opening.debt.settled:
                 await patience.settle(hub.pay(opening.debt), after_cancel=bounds.CLOSE_GRACE)
             patience.hand_on()
+        return opening.result()
     except BaseException:
-        opening.abandon()  # Nobody will enter the block: Ctrl-C, or the coroutine was closed.
+        opening.abandon()  # Nobody will enter the block: an error, Ctrl-C, or the coroutine was closed.
         raise
-    return opening.result()
 
 
 class _Opening:
@@ -166,11 +168,16 @@ class _Opening:
         backend = candidate.backend
         bound = self._terms.open_timeout or backend.open_timeout
         deadline = self._hub.loop.time() + bound
-        with Deadline(bound):
-            await backend.ready()
+        try:
+            with Deadline(bound):
+                await backend.ready()
+        except TransportTimeoutError as error:
+            raise TransportTimeoutError(
+                f"The {backend.name} backend was not ready within {bound:g} s.", sent=False
+            ) from error
         sweep_once(self._hub, backend, candidate.layers)
         plan = backend.prepare(self._terms.options)
-        record = Record(candidate.layers, backend, plan, relayed=self._terms.relay)
+        record = Record(candidate.layers, backend, plan, create_within=bound, relayed=self._terms.relay)
         await record.plan()
         attempt = unknown.Attempt(backend=backend, plan=plan, record=record, started=time.time())
         unknown.unresolved.add(attempt)
@@ -194,6 +201,8 @@ class _Opening:
                 await self._give_up(attempt, error)
             attempt.record.settled()
             raise
+        except Exception as error:  # noqa: BLE001  # boundary: a third party's transport; it may have been sent
+            await self._give_up(attempt, error)
         if not _made(answer):
             await self._give_up(attempt, attempt.backend.error(answer))
         return answer
@@ -207,6 +216,8 @@ class _Opening:
             else:
                 await self._end_misfit(attempt, error.session_id, error)
             raise
+        except Exception as error:  # noqa: BLE001  # boundary: a third party's backend; something was made
+            await self._give_up(attempt, error)
 
     async def _post(self, attempt: unknown.Attempt, deadline: float, *, last: bool) -> Answer:
         """Send the create until one answer of some weight came; never again once it may have arrived."""
@@ -261,7 +272,10 @@ class _Opening:
 
     async def _owe(self, attempt: unknown.Attempt, info: SessionInfo) -> Debt:
         """Take the debt on before anything else can happen, then tell guardian and ledger."""
-        debt = self._debt(attempt, info)
+        try:
+            debt = self._debt(attempt, info)
+        except InvalidOptionError as error:  # An id that cannot be sent back.
+            await self._give_up(attempt, error)
         self.debt = debt
         await attempt.record.opened(debt)
         if self._abandoned:
@@ -282,10 +296,13 @@ class _Opening:
 
     async def _end_misfit(self, attempt: unknown.Attempt, session_id: str, error: ProtocolError) -> None:
         """End the session of an answer that has an id and else does not fit."""
-        debt = self._debt(attempt, _bare_info(attempt, session_id))
+        try:
+            debt = self._debt(attempt, _bare_info(attempt, session_id))
+        except InvalidOptionError:  # An id that cannot be sent back.
+            await self._give_up(attempt, error)
         await attempt.record.opened(debt)
         payment = self._hub.pay(debt)
-        await asyncio.wait((payment,))
+        await asyncio.wait((payment,), timeout=bounds.CLOSE_TIMEOUT)
         if not debt.settled:
             error.add_note("The session it opened could not be confirmed as ended; the debt is kept.")
 
@@ -304,7 +321,7 @@ class _Opening:
             await attempt.record.opened(debt)
         payments = [self._hub.pay(debt) for debt in debts]
         if payments:
-            await asyncio.wait(payments)
+            await asyncio.wait(payments, timeout=bounds.CLOSE_TIMEOUT)
         else:
             attempt.record.hand_over()
         ended = tuple(debt.info.id for debt in debts if debt.settled)
@@ -316,7 +333,9 @@ def _made(answer: Answer) -> bool:
 
 
 def _expires(attempt: unknown.Attempt, info: SessionInfo) -> float:
-    return attempt.expires if info.expires_at is None else info.expires_at.timestamp()
+    """Take the later of what the provider says and our own clock's reckoning: the clocks may differ."""
+    told = 0.0 if info.expires_at is None else info.expires_at.timestamp()
+    return max(told, attempt.expires)
 
 
 def _bare_info(attempt: unknown.Attempt, session_id: str) -> SessionInfo:

@@ -37,7 +37,7 @@ class Outcome:
 
     gone: bool
     answer: Answer | None = None
-    problem: TransportError | None = None
+    problem: Exception | None = None
 
 
 async def pay(end: EndRequest, session_id: str, transport: Transport, nap: Nap, *, total: float) -> Outcome:
@@ -72,7 +72,7 @@ async def pay(end: EndRequest, session_id: str, transport: Transport, nap: Nap, 
             verdict = judge(end, answer.status, answer.body, now=time.time(), not_found=not_found)
             if verdict is Verdict.VERIFY:
                 verdict = await _verified(end, session_id, transport, deadline - loop.time())
-            after = retry_after(answer.headers)
+            after = retry_after(answer.headers) if verdict is Verdict.AGAIN else None
         if verdict is not Verdict.AGAIN:
             return Outcome(gone=verdict is Verdict.GONE, answer=answer, problem=problem)
         if answer is not None and answer.status == _NOT_FOUND:

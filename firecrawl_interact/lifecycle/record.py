@@ -7,11 +7,13 @@ import time
 from typing import TYPE_CHECKING
 
 from firecrawl_interact.errors import TransportError
-from firecrawl_interact.ledger.base import LedgerError
 from firecrawl_interact.ledger.entry import Entry
 from firecrawl_interact.lifecycle import bounds
+from firecrawl_interact.transport.deadline import Deadline
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from firecrawl_interact.backends.base import Backend
     from firecrawl_interact.guardian.client import Guardian
     from firecrawl_interact.ledger.base import Ledger
@@ -27,7 +29,15 @@ class Record:
     Either may be missing: switched off, or broken. Then its part is skipped.
     """
 
-    def __init__(self, layers: Layers, backend: Backend, plan: CreatePlan, *, relayed: bool = False) -> None:
+    def __init__(
+        self,
+        layers: Layers,
+        backend: Backend,
+        plan: CreatePlan,
+        *,
+        create_within: float,
+        relayed: bool = False,
+    ) -> None:
         self.id: str = secrets.token_hex(8)
         self._layers = layers
         self._backend = backend
@@ -35,7 +45,10 @@ class Record:
         self._line = backend.line()
         self._guardian: Guardian | None = layers.guardian if self._line is not None else None
         self._ledger: Ledger | None = None
+        self._create_within = create_within
         self._relayed = relayed
+        # Whether a ledger is meant to know: without it nobody can say what others made.
+        self.ledger_expected: bool = layers.ledger is not None or layers.ledger_missing
 
     @property
     def guardian(self) -> Guardian | None:
@@ -61,28 +74,26 @@ class Record:
                 self.id,
                 line=self._line,
                 search=self._plan.search,
-                until=now + self._plan.ttl + bounds.EXPIRY_MARGIN,
+                until=now + self._create_within + self._plan.ttl + bounds.EXPIRY_MARGIN,
                 appears_by=now + min(self._backend.open_timeout, bounds.APPEARS_WITHIN),
             )
         ledger = self._layers.ledger
-        if ledger is None:
-            return
-        try:
-            entry = Entry(
-                id=self.id,
-                backend=self._backend.name,
-                base_url=self._backend.base_url,
-                key_print=ledger.fingerprint(self._backend.key),
-                mark=self._plan.mark,
-                session_id=None,
-                planned_at=now,
-                expires_at=now + self._plan.ttl,
-            )
-            await ledger.plan(entry)
-        except LedgerError as error:
-            self._layers.ledger_failed(error)
-        else:
+        if ledger is not None and await self._write(self._plan_in(ledger, now)):
             self._ledger = ledger
+
+    async def _plan_in(self, ledger: Ledger, now: float) -> None:
+        entry = Entry(
+            id=self.id,
+            backend=self._backend.name,
+            base_url=self._backend.base_url,
+            key_print=ledger.fingerprint(self._backend.key),
+            mark=self._plan.mark,
+            session_id=None,
+            planned_at=now,
+            # The provider counts from the moment at which it has made the browser.
+            expires_at=now + self._create_within + self._plan.ttl,
+        )
+        await ledger.plan(entry)
 
     async def relay(self, *, timeout: float) -> Answer:
         """
@@ -111,11 +122,10 @@ class Record:
             self._guardian.opened(
                 self.id, debt.end, line=self._line, session_id=debt.info.id, until=debt.until
             )
-        if self._ledger is not None:
-            try:
-                await self._ledger.opened(self.id, debt.info.id, debt.until - bounds.EXPIRY_MARGIN)
-            except LedgerError as error:
-                self._layers.ledger_failed(error)
+        ledger = self._ledger
+        if ledger is not None:
+            expires_at = debt.until - bounds.EXPIRY_MARGIN
+            if not await self._write(ledger.opened(self.id, debt.info.id, expires_at)):
                 self._ledger = None
 
     def settled(self) -> None:
@@ -131,12 +141,19 @@ class Record:
         if self._guardian is not None:
             self._guardian.settled(self.id)
         if self._ledger is not None:
-            try:
-                await self._ledger.settled(self.id)
-            except LedgerError as error:
-                self._layers.ledger_failed(error)
+            await self._write(self._ledger.settled(self.id))
 
     def hand_over(self) -> None:
         """Ask the guardian to go on by itself, though its owner lives."""
         if self._guardian is not None:
             self._guardian.hand_over(self.id)
+
+    async def _write(self, call: Awaitable[None]) -> bool:
+        """Have the ledger write something, within bounds; a ledger that cannot is left out."""
+        try:
+            with Deadline(bounds.LEDGER_ANSWER):
+                await call
+        except Exception as error:  # noqa: BLE001  # boundary: a ledger of the caller's own
+            self._layers.ledger_failed(error)
+            return False
+        return True

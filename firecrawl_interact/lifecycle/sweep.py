@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import attrs
 
 from firecrawl_interact.errors import InteractError
-from firecrawl_interact.ledger.base import LedgerError
 from firecrawl_interact.lifecycle import bounds
 from firecrawl_interact.lifecycle.hub import Hub
 from firecrawl_interact.lifecycle.nap import Nap
@@ -96,7 +95,11 @@ async def sweep(ledger: Ledger, backends: Sequence[Backend], *, dry_run: bool = 
 
     claims = await ledger.claim()
     try:
-        await asyncio.gather(*(one(entry) for claim in claims for entry in claim.entries))
+        work = [one(entry) for claim in claims for entry in claim.entries]
+        # All of them come to their end before any claim is released, whatever happens to one.
+        for outcome in await asyncio.gather(*work, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
     finally:
         for claim in claims:
             await claim.release()
@@ -122,12 +125,15 @@ async def _settle(entry: Entry, backend: Backend) -> SweepOutcome:
             still = time.time() < entry.planned_at + backend.open_timeout
             return SweepOutcome.OWED if still else SweepOutcome.NOTHING
         session_id = found[0]
-    end = backend.end_request(session_id)
+    try:
+        end = backend.end_request(session_id)
+    except InteractError:
+        return SweepOutcome.UNKNOWN  # An id that cannot be one is not sent anywhere.
     outcome = await pay(end, session_id, transport, Nap(), total=bounds.DELETE_TOTAL)
     return SweepOutcome.ENDED if outcome.gone else SweepOutcome.OWED
 
 
-_swept: set[tuple[str, str, str]] = set()
+_swept: set[int] = set()  # Hashes: the configurations hold keys.
 
 
 def sweep_once(hub: Hub, backend: Backend, layers: Layers) -> None:
@@ -135,7 +141,7 @@ def sweep_once(hub: Hub, backend: Backend, layers: Layers) -> None:
     ledger = layers.ledger
     if ledger is None:
         return
-    configuration = (backend.name, backend.base_url, backend.key or "")
+    configuration = hash((backend.name, backend.base_url, backend.key))
     if configuration in _swept:
         return
     _swept.add(configuration)
@@ -145,7 +151,7 @@ def sweep_once(hub: Hub, backend: Backend, layers: Layers) -> None:
 async def _sweep_quietly(ledger: Ledger, backend: Backend, layers: Layers) -> None:
     try:
         report = await sweep(ledger, (backend,))
-    except LedgerError as error:
+    except Exception as error:  # noqa: BLE001  # boundary: a ledger of the caller's own
         layers.ledger_failed(error)
         return
     ended = report.count(SweepOutcome.ENDED)

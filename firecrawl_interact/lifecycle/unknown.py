@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -22,7 +23,7 @@ from firecrawl_interact.errors import CreateUnknownError, InteractError
 from firecrawl_interact.guardian.answers import live_ids
 from firecrawl_interact.ledger.base import LedgerError
 from firecrawl_interact.lifecycle import bounds
-from firecrawl_interact.lifecycle.debt import outstanding
+from firecrawl_interact.lifecycle.debt import given_up, outstanding
 
 if TYPE_CHECKING:
     from firecrawl_interact.backends.base import Backend
@@ -68,6 +69,10 @@ class Attempt:
 unresolved: set[Attempt] = set()
 
 
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=unresolved.clear)
+
+
 def resolved(attempt: Attempt) -> None:
     """Take a create off the list, unless it stays unknown: its session may be in a rival's window."""
     if attempt.ended is None:
@@ -111,10 +116,15 @@ async def find_by_exclusion(attempt: Attempt, transport: Transport) -> list[str]
     the server's clock; be unknown to this process and to the ledger; and no other create with
     an unknown outcome may overlap the window. Else nothing is found.
     """
+    record = attempt.record
+    if record.ledger_expected and record.ledger is None:
+        return []  # The one witness of what others made with this key is missing.
+    asked = time.time()
     answer = await _ask(transport, attempt.backend.list_request())
-    if answer is None:
-        return []
-    skew = _clock_skew(answer)
+    answered = time.time()
+    if answer is None or answered - asked > _WINDOW_SLACK:
+        return []  # A slow answer's Date header says too little about the clock.
+    skew = _clock_skew(answer, (asked + answered) / 2)
     try:
         rows = attempt.backend.read_list(answer)
         known, rivals = await _what_others_made(attempt)
@@ -168,7 +178,7 @@ async def _ask(transport: Transport, request: Request) -> Answer | None:
 
 async def _what_others_made(attempt: Attempt) -> tuple[set[str], bool]:
     """Return the ids that are known to be somebody's, and whether another create's outcome is open too."""
-    known = {debt.info.id for debt in outstanding}
+    known = {debt.info.id for debt in tuple(outstanding)} | set(given_up)
     rivals = any(
         other is not attempt
         and other.backend.base_url == attempt.backend.base_url
@@ -191,16 +201,15 @@ async def _what_others_made(attempt: Attempt) -> tuple[set[str], bool]:
 
 
 def _may_overlap(planned_at: float, attempt: Attempt) -> bool:
-    """Another process's open intent: its create may have run until its own time limit."""
-    end = attempt.ended or time.time()
-    return planned_at - _WINDOW_SLACK <= end and planned_at + attempt.backend.open_timeout >= attempt.started
+    """Tell whether another process's open intent may have made what we look for: until it is forgotten."""
+    return planned_at - _WINDOW_SLACK <= (attempt.ended or time.time())
 
 
-def _clock_skew(answer: Answer) -> float:
+def _clock_skew(answer: Answer, now: float) -> float:
     """Seconds by which the server's clock is ahead of ours, by its Date header; 0 without one."""
     try:
-        ahead = parsedate_to_datetime(answer.headers["date"]).timestamp() - time.time()
-    except (KeyError, ValueError):
+        ahead = parsedate_to_datetime(answer.headers["date"]).timestamp() - now
+    except (KeyError, ValueError, OverflowError):
         return 0.0
     return ahead if abs(ahead) > _WINDOW_SLACK else 0.0
 

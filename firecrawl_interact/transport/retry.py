@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import time
 from collections.abc import Collection, Mapping
 
@@ -12,6 +13,8 @@ from firecrawl_interact.models import Answer, Request
 from firecrawl_interact.transport.base import Transport
 
 AGAIN = frozenset({408, 425, 429}) | frozenset(range(500, 600))  # Statuses that may differ next time.
+
+_SECONDS = re.compile(r"-?[0-9]{1,9}(\.[0-9]*)?")
 
 FIRST_PAUSE = 0.05  # Seconds: the longest pause before the first repeat; doubled for each further one.
 LONGEST_PAUSE = 2.0  # Seconds: where the doubling ends.
@@ -31,7 +34,7 @@ def retry_after(headers: Mapping[str, str], now: float | None = None) -> float |
         nothing readable.
     """
     text = headers.get("retry-after", "").strip()
-    if text.isascii() and text.replace(".", "", 1).removeprefix("-").isdigit():
+    if _SECONDS.fullmatch(text):
         return max(0.0, float(text))
     if not text:
         return None
@@ -40,7 +43,7 @@ def retry_after(headers: Mapping[str, str], now: float | None = None) -> float |
 
     try:
         date = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max(0.0, date.timestamp() - (time.time() if now is None else now))
 

@@ -6,8 +6,10 @@ import time
 import pytest
 
 from firecrawl_interact import AnchorBackend, CreateUnknownError, FirecrawlBackend, Session, TransportError
+from firecrawl_interact.ledger.base import LedgerError
 from firecrawl_interact.ledger.entry import Entry
 from firecrawl_interact.ledger.memory import MemoryLedger
+from firecrawl_interact.lifecycle import unknown
 from firecrawl_interact.models import SessionOptions
 
 
@@ -156,6 +158,40 @@ async def test_two_lost_creates_at_once_touch_nothing(provider):
 
     assert [(), ()] == [error.recovered for error in errors]
     assert 2 == provider.alive()
+
+
+async def test_exclusive_key_spares_what_was_detached(provider):
+    """A session that this process gave up on purpose is no candidate."""
+    good = FirecrawlBackend(api_key="fc-key", base_url=provider.url)
+    session = await Session.create(backend=good, guardian=False, ledger=False)
+    await session.detach()
+    error = await open_lost(LossyFirecrawl(api_key="fc-key", base_url=provider.url), exclusive_key=True)
+
+    assert 1 == len(error.recovered)
+    assert {session.id} == living(provider)
+
+
+async def test_exclusive_key_without_its_ledger_touches_nothing(provider):
+    """A ledger that failed can no longer tell what others made, so nothing is proved."""
+
+    class Broken(MemoryLedger):
+        async def plan(self, entry):
+            raise LedgerError("locked")
+
+    backend = LossyFirecrawl(api_key="fc-key", base_url=provider.url)
+    error = await open_lost(backend, exclusive_key=True, ledger=Broken())
+
+    assert () == error.recovered
+    assert 1 == provider.alive()
+
+
+async def test_exclusive_key_distrusts_a_slow_list(provider, monkeypatch):
+    """A list that came late says too little about the provider's clock."""
+    monkeypatch.setattr(unknown, "_WINDOW_SLACK", -1.0)
+    error = await open_lost(LossyFirecrawl(api_key="fc-key", base_url=provider.url), exclusive_key=True)
+
+    assert () == error.recovered
+    assert 1 == provider.alive()
 
 
 def entry(provider, ledger, *, session_id):
