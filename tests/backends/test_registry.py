@@ -162,7 +162,7 @@ def test_a_missing_key_is_told_at_once():
         ("firecrwal", "did you mean 'firecrawl'"),
         ("Anchor", "did you mean 'anchor'"),
         ("firecrawl,anchor", "as a list"),
-        ("xyz", r"no backend 'xyz'\. Known: anchor, firecrawl, local, memory"),
+        ("xyz", "no backend 'xyz'. Known: anchor, firecrawl, local, memory"),
         ("", "Known:"),
     ],
 )

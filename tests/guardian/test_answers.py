@@ -33,6 +33,16 @@ def row(session_id="s1", status="running", **more):
     return {"session_id": session_id, "status": status, **more}
 
 
+def test_what_is_owed_is_shown_without_its_lists_of_statuses():
+    """
+    A failing test's diff shows what would be sent, and not how every answer would be read.
+    """
+    assert (
+        "EndRequest(request=Request(method='DELETE'), verify=None, repeat_while_field=None, born=None)"
+        == (repr(end()))
+    )
+
+
 @pytest.mark.parametrize(
     ("status", "verdict"),
     [
