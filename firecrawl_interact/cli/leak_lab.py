@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -51,10 +52,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="passed to the adapter, such as guardian=false; may be repeated",
     )
     parser.add_argument("--fast", action="store_true", help="the short run")
-    parser.add_argument("--at-once", type=int, default=4, metavar="N", help="scenarios side by side (4)")
+    parser.add_argument("--at-once", type=_count, default=4, metavar="N", help="scenarios side by side (4)")
     parser.add_argument(
         "--patience",
-        type=float,
+        type=_seconds,
         metavar="SECONDS",
         help="wait no longer for what a program left to be ended; for clients that leave much",
     )
@@ -78,13 +79,19 @@ def run(args: argparse.Namespace) -> int:
             print(f"{case.scenario.group}/{case.scenario.name} [{case.dialect}, {case.loop}]")
         return 0
 
+    adapter: str = adapters.BUILT_IN.get(args.adapter) or args.adapter
+    try:
+        runner.check_adapter(adapter)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+
     def show(verdict: Verdict) -> None:
         if args.json:
             print(json_line(report.as_json(verdict)), flush=True)
         elif not verdict.passed:
             print(report.failure(verdict), file=sys.stderr, flush=True)
 
-    adapter: str = adapters.BUILT_IN.get(args.adapter) or args.adapter
     running = runner.run(
         chosen,
         adapter=adapter,
@@ -104,7 +111,30 @@ def run(args: argparse.Namespace) -> int:
 
 def _option(text: str) -> tuple[str, Any]:
     name, _, value = text.partition("=")
-    return name, json.loads(value)
+    decoded = None
+    try:
+        decoded = json.loads(value)
+    except ValueError:
+        name = ""  # Neither half is of use without the other.
+    if not name.isidentifier():
+        raise argparse.ArgumentTypeError(f"must be NAME=JSON, such as guardian=false, not {text!r}")
+    return name, decoded
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1, not {text!r}")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a finite number of seconds above 0, not {text!r}")
+    return number
 
 
 def _cells(row: Row) -> tuple[object, ...]:

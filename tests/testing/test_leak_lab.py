@@ -129,6 +129,34 @@ def test_an_unknown_name_is_a_misuse(capsys):
     assert (2, "There is no group or scenario named deaht.\n") == (code, capsys.readouterr().err)
 
 
+@pytest.mark.parametrize("adapter", ["nowhere:open_session", "json:nothing", "json", ":x"])
+def test_an_adapter_that_cannot_be_imported_is_a_misuse(capsys, adapter):
+    """It is said once, before anything runs, and not once per scenario."""
+    code = main(["leak-lab", "--only", "ok", "--adapter", adapter])
+
+    out, err = capsys.readouterr()
+    assert (2, "", 1) == (code, out, err.count("\n"))
+    assert err.startswith(f"The adapter {adapter!r} cannot be imported: ")
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        *("--at-once=0", "--at-once=-1", "--at-once=x"),
+        *("--patience=0", "--patience=-1", "--patience=nan", "--patience=inf", "--patience=x"),
+        *("--option=guardian", "--option=guardian=False", "--option==1", "--option=a b=1"),
+    ],
+)
+def test_a_value_that_cannot_work_is_a_misuse_and_is_shown(capsys, option):
+    """The line says what was given, and what is possible."""
+    with pytest.raises(SystemExit) as caught:
+        main(["leak-lab", "--list", option])
+
+    value = option.partition("=")[2]
+    assert 2 == caught.value.code
+    assert f"not {value!r}" in capsys.readouterr().err
+
+
 RUDE = """
 import aiohttp
 from contextlib import asynccontextmanager

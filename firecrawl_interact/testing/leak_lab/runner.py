@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -54,6 +55,22 @@ def cases(
         and (scenario.fast or not fast)
         and _runs_here(scenario)
     ]
+
+
+def check_adapter(adapter: str) -> None:
+    """
+    Import an adapter once, as each worker will: in a process of its own, from the working folder.
+
+    Raises:
+        ValueError: That failed; the text holds the error.
+    """
+    program = "import sys; from firecrawl_interact.testing.leak_lab.worker import load; load(sys.argv[1])"
+    done = subprocess.run(  # noqa: S603 - the caller's own adapter
+        [sys.executable, "-c", program, adapter], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        *_, reason = done.stderr.splitlines() or ["it ended the interpreter"]
+        raise ValueError(f"The adapter {adapter!r} cannot be imported: {reason}")
 
 
 async def run(
