@@ -26,7 +26,9 @@ _log = logging.getLogger(__name__)
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
-    parser.add_argument("--host", default=HOST, help="address to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--host", type=_host, default=HOST, help="address to listen on (default: %(default)s)"
+    )
     parser.add_argument(
         "--port",
         type=_port,
@@ -53,6 +55,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT, then end every browser."""
+    from firecrawl_interact.server import binary
     from firecrawl_interact.server.serving import serve  # aiohttp's server, which no other command needs
 
     settings = Settings.from_env()
@@ -67,6 +70,10 @@ def run(args: argparse.Namespace) -> int:
     logging.basicConfig(format="%(levelname)s: %(message)s")
     if not _is_loopback(args.host):
         _log.warning("Whoever can run programs on this machine can drive its browsers without the key.")
+    try:
+        binary.find(settings.browser)
+    except LocalBrowserError as error:
+        _log.warning("No session can be opened yet. %s", error)
     try:
         asyncio.run(
             serve(
@@ -89,15 +96,29 @@ def _announce(base_url: str) -> None:
 
 
 def _key(args: argparse.Namespace, settings: Settings) -> str | None:
-    if args.api_key_file is None:
-        return args.api_key or settings.serve_key
+    if args.api_key_file is not None:
+        return _usable(_read_key(args), "--api-key-file")
+    if args.api_key is not None:
+        return _usable(args.api_key, "--api-key")
+    return None if settings.serve_key is None else _usable(settings.serve_key, "FIRECRAWL_INTERACT_SERVE_KEY")
+
+
+def _read_key(args: argparse.Namespace) -> str:
     try:
-        key = args.api_key_file.read_text(encoding="utf-8").strip()
+        return str(args.api_key_file.read_text(encoding="utf-8").strip())
     except (OSError, ValueError) as error:
         raise InvalidOptionError(f"--api-key-file cannot be read: {error}", option="api_key_file") from error
+
+
+def _usable(key: str, source: str) -> str:
+    """Refuse what no client could show in a header; the key itself is not repeated."""
     if not key:
-        raise InvalidOptionError("--api-key-file is empty.", option="api_key_file")
-    return str(key)
+        raise InvalidOptionError(f"{source} is empty.", option="api_key")
+    if not (key.isascii() and key.isprintable()) or " " in key:
+        raise InvalidOptionError(
+            f"{source} must be printable ASCII without blanks: it travels in a header.", option="api_key"
+        )
+    return key
 
 
 def _faults(args: argparse.Namespace) -> FaultPlan | None:
@@ -120,6 +141,12 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False  # A name: whom it leads to is not known.
+
+
+def _host(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("must not be empty; 0.0.0.0 or :: listens on all addresses")
+    return text
 
 
 def _port(text: str) -> int:

@@ -52,6 +52,54 @@ def test_missing_key_file_is_refused(capsys: pytest.CaptureFixture[str], tmp_pat
     assert (2, True) == (code, "cannot be read" in text)
 
 
+def test_empty_host_is_refused(capsys: pytest.CaptureFixture[str]):
+    """
+    Nobody listens on all addresses because a variable was empty.
+    """
+    with pytest.raises(SystemExit) as caught:
+        main(["serve", "--host", ""])
+
+    assert 2 == caught.value.code
+    assert "--host: must not be empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("key", ["schlüssel", "two words", "tab\tbed", ""])
+def test_key_that_no_header_can_carry_is_refused(capsys: pytest.CaptureFixture[str], key: str):
+    """
+    A server that nobody could ever enter does not start, and does not repeat its key.
+    """
+    code, text = complaint(capsys, "--api-key", key)
+
+    assert (2, 1) == (code, text.count("\n"))
+    assert not key or key not in text
+
+
+def test_key_of_the_environment_is_looked_at_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    """
+    The line names the variable.
+    """
+    monkeypatch.setenv("FIRECRAWL_INTERACT_SERVE_KEY", "schlüssel")
+    code, text = complaint(capsys)
+
+    assert 2 == code
+    assert "FIRECRAWL_INTERACT_SERVE_KEY must be" in text
+
+
+def test_browser_that_is_missing_is_told_at_the_start(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+):
+    """
+    Who starts the server hears of it, and not only who opens the first session.
+    """
+    monkeypatch.setenv("FIRECRAWL_INTERACT_BROWSER", "no-such-browser")
+    with socket.create_server(("127.0.0.1", 0)) as other:  # It ends at once: the port is in use.
+        complaint(capsys, "--port", str(other.getsockname()[1]))
+
+    assert "FIRECRAWL_INTERACT_BROWSER names 'no-such-browser'" in caplog.text
+
+
 def test_port_in_use_is_said(capsys: pytest.CaptureFixture[str]):
     """
     Who already has the port is not known, that somebody has it is.
