@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import os
 import time
 from collections.abc import AsyncGenerator
@@ -14,7 +15,7 @@ from urllib.parse import quote
 
 from firecrawl_interact.cli.processes import Process, browsers_below, can_be_seen, still_running
 from firecrawl_interact.config import Settings
-from firecrawl_interact.errors import SessionGoneError, SessionNotFoundError, UsageError
+from firecrawl_interact.errors import InteractError, SessionGoneError, SessionNotFoundError, UsageError
 from firecrawl_interact.session import Session
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 HELP = "open a browser, drive it, close it, and prove that it is gone"
 
 TTL = 120  # Seconds; the provider's own end, should everything else fail.
+LONGEST_OPEN = 110  # Seconds to look at the live view; the rest of the ttl is for driving.
 GONE_WITHIN = 5.0  # Seconds in which the last process must have ended after the close.
 LOOK_AGAIN = 0.02  # Seconds between two looks at the processes.
 
@@ -54,10 +56,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--keep-open",
-        type=float,
+        type=_keep_open,
         default=0,
         metavar="SECONDS",
-        help="leave time to look at the live view before closing",
+        help=f"leave time to look at the live view before closing, at most {LONGEST_OPEN} s",
     )
 
 
@@ -71,7 +73,7 @@ class _Demo:
 
     def __init__(self, args: argparse.Namespace) -> None:
         self._backend = _backend(args.backend)
-        self._screenshot: Path = args.screenshot
+        self._screenshot = _writable(args.screenshot)
         self._keep_open: float = args.keep_open
         self._begun = time.monotonic()
 
@@ -104,7 +106,10 @@ class _Demo:
             await page.click("button")
             self._say(f"Clicked its button; the title is now {await page.evaluate('document.title')!r}")
             png = await page.screenshot()
-        self._screenshot.write_bytes(png)
+        try:
+            self._screenshot.write_bytes(png)
+        except OSError as error:
+            raise InteractError(f"The screenshot cannot be written: {error}.") from error
         self._say(f"Saved a screenshot, {len(png):,} bytes: {self._screenshot}")
 
     async def _prove_gone(self, processes: set[Process]) -> bool:
@@ -157,6 +162,27 @@ class _Demo:
 
     def _more(self, text: str) -> None:
         print(f"{'':10}{text}", flush=True)
+
+
+def _keep_open(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= LONGEST_OPEN:
+        raise argparse.ArgumentTypeError(f"must be 0 to {LONGEST_OPEN} seconds, not {text!r}")
+    return number
+
+
+def _writable(path: Path) -> Path:
+    """Find a mistake in the path before a browser is opened, which may cost something."""
+    if path.is_dir():
+        raise UsageError(f"--screenshot must name a file; {path} is a folder.")
+    if not path.parent.is_dir():
+        raise UsageError(
+            f"--screenshot must name a file in a folder that exists, and {path.parent} does not."
+        )
+    return path
 
 
 def _backend(name: str) -> Backend:

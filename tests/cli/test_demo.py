@@ -88,6 +88,28 @@ def test_demo_of_the_memory_backend_is_a_misuse(run):
     assert "has no browser" in done.stderr
 
 
+@pytest.mark.parametrize(("path", "reason"), [(".", "is a folder"), ("absent/demo.png", "does not")])
+def test_screenshot_that_cannot_be_written_is_told_before_a_browser_is_opened(run, tmp_path, path, reason):
+    """
+    A mistake in the path costs no session, and is one line.
+    """
+    done = run("demo", "--screenshot", str(tmp_path / path))
+
+    assert (2, "", 1) == (done.returncode, done.stdout, done.stderr.count("\n"))
+    assert reason in done.stderr
+
+
+@pytest.mark.parametrize("seconds", ["-1", "111", "inf", "nan", "long"])
+def test_demo_stays_open_no_longer_than_its_session_lives(run, seconds):
+    """
+    The bounds are named.
+    """
+    done = run("demo", f"--keep-open={seconds}")
+
+    assert (2, "") == (done.returncode, done.stdout)
+    assert f"must be 0 to 110 seconds, not {seconds!r}" in done.stderr
+
+
 @needs_proc
 def test_browsers_are_told_by_their_arguments_and_ancestry(pretender):
     """
