@@ -6,7 +6,7 @@ import os
 import re
 import ssl as tls
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import attrs
@@ -94,8 +94,12 @@ def make_access(
     origin = _origin(base_url or home.url)
     if api_key is None and origin == home.url:
         raise MissingKeyError(f"{home.title} needs an API key: pass api_key= or set {home.key_variable}.")
-    _check_type("proxy", proxy, str)
+    _check_proxy(proxy)
     _check_type("ssl", ssl, tls.SSLContext)
+    if not isinstance(cast("object", trust_env), bool):
+        raise InvalidOptionError(f"trust_env must be True or False, not {trust_env!r}.", option="trust_env")
+    _check_file("ca_file", ca_file)
+    _check_file("client_cert", client_cert)
     common = {"Accept": "application/json", "User-Agent": "firecrawl-interact"}
     common.update(_checked_headers(headers or {}, home))
     if api_key is not None:
@@ -113,6 +117,30 @@ def make_access(
         # A context cannot be told to another process; without a CA file nothing else could verify.
         line=None if ssl and not ca_file else LineSettings(proxy=proxy, trust_env=trust_env, **files),
     )
+
+
+def _check_proxy(proxy: object) -> None:
+    _check_type("proxy", proxy, str)
+    if not isinstance(proxy, str):
+        return
+    try:
+        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+        usable = parts.scheme in _DEFAULT_PORTS and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        usable = False
+    if not usable:  # Not repeated: it may hold a password.
+        raise InvalidOptionError("proxy must be an http or https URL with a host.", option="proxy")
+
+
+def _check_file(option: str, path: object) -> None:
+    if path is None:
+        return
+    if not isinstance(path, str | os.PathLike):
+        raise InvalidOptionError(f"{option} must be a path, not {path!r}.", option=option, value=path)
+    if not os.path.isfile(cast("str | os.PathLike[str]", path)):  # noqa: PTH113  # a Path would need the same import
+        raise InvalidOptionError(
+            f"{option} must be a PEM file; there is none at {os.fspath(path)!r}.", option=option, value=path
+        )
 
 
 def _origin(base_url: object) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Self
 
+import attrs
+
 from firecrawl_interact.backends._access import Access, make_access
 from firecrawl_interact.backends._private_server import KEEPER, PrivateServer, stop_server
 from firecrawl_interact.backends._refusal import read_words
 from firecrawl_interact.backends.firecrawl import HOME, FirecrawlWire
-from firecrawl_interact.errors import LocalBrowserError, TransportError
-from firecrawl_interact.models import Answer, Request
+from firecrawl_interact.errors import LocalBrowserError, TransportError, UnsupportedError
+from firecrawl_interact.models import Answer, CloseReceipt, Request, SessionOptions
 from firecrawl_interact.transport.base import Transport
 from firecrawl_interact.transport.http import ConnectionSettings, HttpTransport
 
@@ -50,6 +52,25 @@ class LocalBackend(FirecrawlWire):
         if server is not self._server:
             self._access = make_access(HOME, api_key=server.key, base_url=server.base_url, trust_env=False)
             self._server = server
+
+    def check(self, options: SessionOptions) -> None:
+        """Refuse what the provider's bounds forbid, and what no browser of this machine can do yet."""
+        super().check(options)
+        asked = {
+            "profile": options.profile is not None,
+            "country": options.country is not None,
+            "record": options.record is True,
+            "block_ads": options.block_ads is True,
+        }
+        for option, wanted in asked.items():
+            if wanted:
+                raise UnsupportedError(
+                    f"The local backend has no {option}: its browsers start blank, each time."
+                )
+
+    def read_ended(self, answer: Answer) -> CloseReceipt:
+        """Read a confirming answer; nobody bills for a browser of this machine."""
+        return attrs.evolve(super().read_ended(answer), credits_billed=None)
 
     def connection_key(self) -> Hashable:
         """Return what all local backends share: they reach the same server."""

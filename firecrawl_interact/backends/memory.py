@@ -8,13 +8,13 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Hashable
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Literal, cast
 
 import attrs
 
 from firecrawl_interact.backends._access import Access
 from firecrawl_interact.backends.firecrawl import FirecrawlWire
-from firecrawl_interact.errors import TransportError, TransportTimeoutError
+from firecrawl_interact.errors import InvalidOptionError, TransportError, TransportTimeoutError
 from firecrawl_interact.models import Answer, Request
 from firecrawl_interact.transport.base import Transport
 from firecrawl_interact.wire import firecrawl as wire
@@ -70,12 +70,12 @@ class MemoryBackend(FirecrawlWire):
 
     def hold_answers(self, *verbs: Verb) -> None:
         """Hold the answers to these verbs, or to all, until `release_answers`; requests still take effect."""
-        for verb in verbs or VERBS:
+        for verb in _checked(verbs):
             self._released[verb].clear()
 
     def release_answers(self, *verbs: Verb) -> None:
         """Give the answers held and those to come, for these verbs or for all."""
-        for verb in verbs or VERBS:
+        for verb in _checked(verbs):
             self._released[verb].set()
 
     def fail_next(
@@ -93,7 +93,17 @@ class MemoryBackend(FirecrawlWire):
             effect: Whether the session is made, or ended, all the same.
 
             times: How many requests fail this way.
+
+        Raises:
+            InvalidOptionError: An unknown verb, or a fault that is none.
         """
+        _checked((verb,))
+        if isinstance(fault, int) and not 300 <= fault < 600:  # noqa: PLR2004  # HTTP's own numbers
+            raise InvalidOptionError(f"A status that fails is 300 to 599, not {fault}.", option="fault")
+        if not isinstance(cast("object", fault), int | Answer | Exception):
+            raise InvalidOptionError(
+                f"A fault is a status, an Answer or an exception, not {fault!r}.", option="fault", value=fault
+            )
         if isinstance(fault, int):
             fault = _answer(fault, wire.ErrorReply(error=f"Scripted to fail with {fault}."))
         self._faults[verb].extend([_Fault(fault, effect)] * times)
@@ -285,6 +295,15 @@ class _Record:
             live_view_url=self.live_view_url,
             interactive_live_view_url=self.interactive_live_view_url,
         )
+
+
+def _checked(verbs: tuple[Verb, ...]) -> tuple[Verb, ...]:
+    for verb in verbs:
+        if verb not in VERBS:
+            raise InvalidOptionError(
+                f"A verb is one of {', '.join(VERBS)}, not {verb!r}.", option="verb", value=verb
+            )
+    return verbs or VERBS
 
 
 def _answer(status: int, reply: object) -> Answer:

@@ -175,26 +175,30 @@ def test_connections_are_shared_by_equal_settings_only():
     assert hash(one.connection_key()) == hash(two.connection_key())
 
 
-def test_every_layer_gets_the_same_line(tmp_path):
+@pytest.fixture
+def pem(tmp_path):
+    """A file; what is in it is looked at when it is used."""
+    path = tmp_path / "some.pem"
+    path.touch()
+    return path
+
+
+def test_every_layer_gets_the_same_line(pem):
     """Proxy, files and the environment's say are told to processes without aiohttp."""
-    backend = FirecrawlBackend(
-        "k", proxy="http://p:1", ca_file=tmp_path / "ca.pem", client_cert="c.pem", trust_env=False
-    )
+    backend = FirecrawlBackend("k", proxy="http://p:1", ca_file=pem, client_cert=str(pem), trust_env=False)
 
     assert (
-        LineSettings(
-            proxy="http://p:1", ca_file=str(tmp_path / "ca.pem"), client_cert="c.pem", trust_env=False
-        )
+        LineSettings(proxy="http://p:1", ca_file=str(pem), client_cert=str(pem), trust_env=False)
         == backend.line()
     )
 
 
-@pytest.mark.parametrize(("ca_file", "reachable"), [(None, False), ("ca.pem", True)])
-def test_a_context_of_ones_own_needs_a_file_to_be_told(ca_file, reachable):
+@pytest.mark.parametrize("told", [False, True])
+def test_a_context_of_ones_own_needs_a_file_to_be_told(pem, told):
     """A context cannot be handed to another process."""
-    backend = FirecrawlBackend("k", ssl=ssl.create_default_context(), ca_file=ca_file)
+    backend = FirecrawlBackend("k", ssl=ssl.create_default_context(), ca_file=pem if told else None)
 
-    assert reachable is (backend.line() is not None)
+    assert told is (backend.line() is not None)
 
 
 def test_secrets_stay_out_of_reprs():
@@ -205,3 +209,22 @@ def test_secrets_stay_out_of_reprs():
     for shown in (backend, plan, backend.end_request("SECRET-id"), backend.line(), backend.connection_key()):
         assert "SECRET" not in repr(shown)
     assert "AnchorBackend(base_url='https://api.anchorbrowser.io')" == repr(backend)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"ca_file": "/nonexistent/ca.pem"},
+        {"client_cert": "/nonexistent/client.pem"},
+        {"ca_file": 5},
+        {"proxy": "socks5://host:1"},
+        {"proxy": "http://"},
+        {"trust_env": "yes"},
+    ],
+    ids=str,
+)
+def test_connection_that_cannot_work_is_refused_at_the_call(given):
+    """A missing file or a proxy of another kind is told before anything is sent."""
+    (option,) = given
+    with pytest.raises(InvalidOptionError, match=option):
+        FirecrawlBackend("k", **given)

@@ -17,7 +17,7 @@ import pytest
 from firecrawl_interact import Session
 from firecrawl_interact.backends import _private_server as private
 from firecrawl_interact.backends.local import KEEPER, LocalBackend, LocalTransport, stop_server
-from firecrawl_interact.errors import LocalBrowserError, TransportError
+from firecrawl_interact.errors import LocalBrowserError, TransportError, UnsupportedError
 from firecrawl_interact.models import Request, SessionOptions
 from firecrawl_interact.server import binary, scratch
 
@@ -320,3 +320,12 @@ def children_and_ports(server: private.PrivateServer) -> tuple[str, int]:
     open_files = {str(entry.readlink()) for entry in (process / "fd").iterdir() if entry.is_symlink()}
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
     return children, len([row for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in open_files])
+
+
+@pytest.mark.parametrize(
+    "options", [{"profile": "p"}, {"country": "DE"}, {"record": True}, {"block_ads": True}], ids=str
+)
+def test_what_a_local_browser_cannot_do_is_refused(options):
+    """An option of persistence or identity is refused, never silently dropped."""
+    with pytest.raises(UnsupportedError, match=next(iter(options))):
+        Session.create(backend="local", **options)

@@ -250,3 +250,20 @@ def test_memory_is_not_hosted_and_out_of_reach_for_other_processes(backend):
     """No guardian, no ledger, no key."""
     assert (False, None, None, "memory:") == (backend.hosted, backend.line(), backend.key, backend.base_url)
     assert backend.connection_key() != MemoryBackend().connection_key()
+
+
+@pytest.mark.parametrize(
+    ("verb", "fault"),
+    [("nope", 402), ("create", "x"), ("create", 200), ("create", None), ("create", LookupError)],
+    ids=str,
+)
+def test_script_that_means_nothing_is_refused(verb, fault):
+    """A misspelt verb or a fault that is none is told at once, not found out later."""
+    with pytest.raises(InvalidOptionError):
+        MemoryBackend().fail_next(verb, fault)
+
+
+def test_holding_an_unknown_verb_is_refused():
+    """The same for what is held."""
+    with pytest.raises(InvalidOptionError, match="'nope'"):
+        MemoryBackend().hold_answers("nope")

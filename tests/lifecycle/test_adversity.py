@@ -5,6 +5,7 @@ import contextlib
 import gc
 import warnings
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 
 import attrs
 import pytest
@@ -72,8 +73,7 @@ async def test_forgotten_session_is_ended_where_warnings_are_errors(backend):
 class Ledger(MemoryLedger):
     """A ledger that can be told to break."""
 
-    def __attrs_post_init__(self):
-        self.broken = {}
+    broken = MappingProxyType({})
 
     async def plan(self, entry):
         await self.break_at("plan")
