@@ -66,10 +66,11 @@ async def _cdp(request: web.Request) -> web.StreamResponse:
 
 
 async def _page(request: web.Request) -> web.StreamResponse:
-    _let_in(request, "watch", "control")
+    browser = _let_in(request, "watch", "control")
     from firecrawl_interact.server import live_view  # Fakes need none.
 
-    return web.Response(text=live_view.page(), content_type="text/html", headers=_PRIVATE)
+    text = live_view.page(control=_shows(request, browser.control_token))
+    return web.Response(text=text, content_type="text/html", headers=_PRIVATE)
 
 
 async def _frame(request: web.Request) -> web.StreamResponse:

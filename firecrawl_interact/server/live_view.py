@@ -20,6 +20,8 @@ from firecrawl_interact.server.live_input import command
 WIDTH, HEIGHT = 1280, 720  # Pixels a frame has at the most.
 QUALITY = 70  # Of JPEG, in percent.
 
+ENDED = 4410  # Close code of a stream whose browser has gone; the live page knows it.
+
 _HEARTBEAT = 20.0  # Seconds between pings of a viewer.
 _JPEG = {"format": "jpeg", "quality": QUALITY}
 _SCREENCAST = {**_JPEG, "maxWidth": WIDTH, "maxHeight": HEIGHT}
@@ -29,9 +31,15 @@ _LONGEST_MESSAGE = 512 * 1024  # Bytes from a viewer.
 
 
 @functools.cache
-def page() -> str:
-    """Return the live view page; it opens the stream beside its own address, with its own query."""
-    return files("firecrawl_interact.server").joinpath("static/live_view.html").read_text(encoding="utf-8")
+def page(*, control: bool) -> str:
+    """
+    Return the live view page; it opens the stream beside its own address, with its own query.
+
+    Args:
+        control: Whether the page shall pass on what its viewer does.
+    """
+    text = files("firecrawl_interact.server").joinpath("static/live_view.html").read_text(encoding="utf-8")
+    return text.replace("{mode}", "control" if control else "watch", 1)
 
 
 async def frame(endpoint: Endpoint) -> bytes:
@@ -70,6 +78,7 @@ async def stream(
     socket = web.WebSocketResponse(heartbeat=_HEARTBEAT, compress=False, max_msg_size=_LONGEST_MESSAGE)
     await socket.prepare(request)
     show = _Show(socket)
+    ended = True  # Unless it is seen to live.
     with contextlib.suppress(cdp.CdpError):
         async with cdp.connect(endpoint, show.take) as browser:
             tasks = [
@@ -80,8 +89,9 @@ async def stream(
             try:
                 await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             finally:
+                ended = browser.reading.done()
                 await _end(tasks)
-    await socket.close(code=WSCloseCode.GOING_AWAY)
+    await socket.close(code=ENDED if ended else WSCloseCode.GOING_AWAY)
     return socket
 
 

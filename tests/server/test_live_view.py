@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -125,6 +126,42 @@ async def test_page_is_served_to_whoever_has_a_link(stage: Stage):
     assert stage.made["id"] not in text
 
 
+async def test_server_tells_the_page_whether_it_may_control(stage: Stage):
+    """
+    A watcher who adds ``interactive=true`` to the link is not told that the browser obeys.
+    """
+    modes = []
+    for link in (stage.made["liveViewUrl"] + "&interactive=true", stage.made["interactiveLiveViewUrl"]):
+        async with stage.http.get(link) as answer:
+            modes += re.findall(r'data-mode="(.*?)"', await answer.text())
+
+    assert ["watch", "control"] == modes
+
+
+async def test_live_page_says_at_once_that_the_browser_has_ended(stage: Stage, launcher: ChromiumLauncher):
+    """
+    Whoever looks is told, without any attempt to connect again.
+    """
+    viewer = await launcher.launch(LaunchSpec())
+    async with cdp.connect(viewer.endpoint) as hand:
+        session = await cdp.attach(hand, (await hand.pages())[0])
+
+        async def state_becomes(wanted: str) -> None:
+            script = {"expression": "document.getElementById('state')?.textContent"}
+            async with asyncio.timeout(5):
+                while True:
+                    told = await hand.call("Runtime.evaluate", script, session=session)
+                    if told["result"].get("value") == wanted:
+                        return
+                    await asyncio.sleep(0.02)
+
+        await hand.call("Page.navigate", {"url": stage.made["liveViewUrl"]}, session=session)
+        await state_becomes("live")
+        await stage.browsers.end(stage.browsers.list()[0])
+
+        await state_becomes("the browser has ended")
+
+
 async def test_viewer_sees_a_frame_at_once_and_another_when_the_page_changes(stage: Stage):
     """
     Frames come as JPEG messages.
@@ -233,7 +270,7 @@ async def test_stream_ends_with_the_browser(stage: Stage):
         kinds = {message.type async for message in viewer}
 
     assert kinds <= {WSMsgType.BINARY}
-    assert viewer.closed
+    assert live_view.ENDED == viewer.close_code
 
 
 async def test_viewer_that_leaves_leaves_nothing_behind(stage: Stage):
