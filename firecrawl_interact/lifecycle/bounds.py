@@ -8,6 +8,7 @@ CREATE_GRACE = 5.0  # Seconds a create under way is waited for after a cancellat
 CLOSE_GRACE = 10.0  # Seconds a delete is waited for after a cancellation.
 LOOP_END = 10.0  # Seconds that a loop's end may be held, by end clocks and sentinel together.
 EXIT_EXTRA = 3.0  # Seconds that the exit sweep may add to that.
+SWEEP_AGAIN = (0.5, 2.0, 10.0)  # Seconds after which a sweep that saw other owners' entries looks again.
 TRANSPORT_CLOSE = 2.0  # Seconds a transport may take to close its connections.
 LEDGER_ANSWER = 5.0  # Seconds a ledger may take to write one line; then it is left out.
 SWEEP_GRACE = 1.0  # Seconds a sweep of the ledger, which is nobody's debt here, may hold the loop's end.

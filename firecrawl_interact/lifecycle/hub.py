@@ -50,6 +50,7 @@ class Hub:
         self.loop = loop
         self.pid: int = os.getpid()
         self.debts: set[Debt] = set()
+        self.drained: bool = False  # True once the loop's end has begun.
         self._owned: set[Owned[Any]] = set()
         self._transports: dict[Hashable, Transport] = {}
         self._timers: dict[Debt, asyncio.TimerHandle] = {}
@@ -194,6 +195,7 @@ class Hub:
         """
         if self.pid != os.getpid():
             return  # A forked child runs its copy of the parent's loop down.
+        self.drained = True
         now = self.loop.time()
         since = self._ending_since
         # An old refusal was some handler that cancels every task, not the end of the loop.

@@ -13,10 +13,11 @@ import attrs
 
 from firecrawl_interact.errors import InteractError
 from firecrawl_interact.lifecycle import bounds
+from firecrawl_interact.lifecycle.debt import outstanding
 from firecrawl_interact.lifecycle.hub import Hub
 from firecrawl_interact.lifecycle.nap import Nap
 from firecrawl_interact.lifecycle.paying import pay
-from firecrawl_interact.lifecycle.unknown import marked
+from firecrawl_interact.lifecycle.unknown import marked, unresolved
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -145,18 +146,48 @@ def sweep_once(hub: Hub, backend: Backend, layers: Layers) -> None:
     if configuration in _swept:
         return
     _swept.add(configuration)
-    _ = hub.own(_sweep_quietly(ledger, backend, layers), end_grace=bounds.SWEEP_GRACE)
+    _start(hub, ledger, backend, layers, again=bounds.SWEEP_AGAIN)
 
 
-async def _sweep_quietly(ledger: Ledger, backend: Backend, layers: Layers) -> None:
+def _start(hub: Hub, ledger: Ledger, backend: Backend, layers: Layers, *, again: tuple[float, ...]) -> None:
+    _ = hub.own(_sweep_quietly(hub, ledger, backend, layers, again), end_grace=bounds.SWEEP_GRACE)
+
+
+async def _sweep_quietly(
+    hub: Hub, ledger: Ledger, backend: Backend, layers: Layers, again: Sequence[float]
+) -> None:
     try:
         report = await sweep(ledger, (backend,))
+        others = again and await _others_owe(ledger, backend)
     except Exception as error:  # noqa: BLE001  # boundary: a ledger of the caller's own
         layers.ledger_failed(error)
         return
     ended = report.count(SweepOutcome.ENDED)
     if ended:
         _log.info("Ended %d session(s) that a process which died had left at %s.", ended, backend.name)
+    if others:
+        # A process that has just died may leave its lock, for an instant, to a child that it was
+        # starting. A timer and not a sleep: a pending task would hold the loop's end.
+        delay, *rest = again
+        hub.loop.call_later(delay, lambda: _start_again(hub, ledger, backend, layers, tuple(rest)))
+
+
+def _start_again(
+    hub: Hub, ledger: Ledger, backend: Backend, layers: Layers, again: tuple[float, ...]
+) -> None:
+    if not hub.drained:
+        _start(hub, ledger, backend, layers, again=again)
+
+
+async def _others_owe(ledger: Ledger, backend: Backend) -> bool:
+    """Tell whether the ledger holds entries of this configuration that are not this process's own."""
+    configuration = (backend.name, backend.base_url, ledger.fingerprint(backend.key))
+    entries = await ledger.owed()
+    mine = {debt.record.id for debt in tuple(outstanding)} | {each.record.id for each in tuple(unresolved)}
+    return any(
+        entry.id not in mine and (entry.backend, entry.base_url, entry.key_print) == configuration
+        for entry in entries
+    )
 
 
 if hasattr(os, "register_at_fork"):

@@ -150,9 +150,9 @@ def test_killed_with_everything_of_its_session(program, provider):
     next_start.process.stdin.flush()
     code, errors = next_start.end()
 
+    assert (0, "") == (code, errors)
     assert 1 == left
     assert 1 == after_start
-    assert (0, "") == (code, errors)
     assert 0 == provider.alive()
 
 

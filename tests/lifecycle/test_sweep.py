@@ -10,7 +10,7 @@ import pytest
 from firecrawl_interact import AnchorBackend, FirecrawlBackend, Session
 from firecrawl_interact.ledger.entry import Entry
 from firecrawl_interact.ledger.memory import MemoryLedger
-from firecrawl_interact.lifecycle import layers
+from firecrawl_interact.lifecycle import bounds, layers
 from firecrawl_interact.lifecycle.sweep import SweepOutcome, sweep
 from firecrawl_interact.models import SessionOptions
 
@@ -155,4 +155,22 @@ async def test_ledger_that_fails_is_left_out_with_one_warning(
 
     assert session.receipt.confirmed
     assert ["WARNING"] == [record.levelname for record in caplog.records]
+    assert 0 == provider.alive()
+
+
+async def test_lock_that_outlives_its_owner_for_an_instant_is_looked_at_again(
+    monkeypatch, ledger, backend, provider
+):
+    """An owner that seems to live at the first look is swept at a later one, once it is seen to be dead."""
+    monkeypatch.setattr(bounds, "SWEEP_AGAIN", (0.05,) * 50)
+    await left_behind(ledger, backend)
+    owner = ledger.kill_owner()
+    ledger._dead.discard(owner)
+    async with Session.create(backend=backend, ledger=ledger, guardian=False):
+        await asyncio.sleep(0.02)  # The first look is over, or will find it dead: either way it must go.
+        ledger._dead.add(owner)
+        async with asyncio.timeout(5):
+            while provider.alive() > 1:  # noqa: ASYNC110  # the provider lives in another thread
+                await asyncio.sleep(0.01)
+
     assert 0 == provider.alive()
