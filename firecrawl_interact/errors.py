@@ -3,29 +3,29 @@ The errors, branches by whose fault it is.
 
 ```text
 InteractError
-├── UsageError                  the caller's; nothing was sent
-│   ├── InvalidOptionError      a value outside its bounds or of a wrong type (a ValueError)
-│   ├── UnsupportedError        this backend cannot do it
-│   ├── MissingKeyError         no API key at a provider's own address
-│   ├── BackendNotFoundError    no backend of that name
-│   ├── BackendNotInstalledError  known, but a package is missing
-│   └── SessionClosedError      used after its end
-├── BackendError                the provider said no
-│   ├── AuthenticationError     401
-│   ├── PaymentRequiredError    402
-│   ├── PermissionDeniedError   403
-│   ├── SessionNotFoundError    404
-│   ├── SessionGoneError        410
-│   ├── ProfileBusyError        409
-│   ├── RateLimitError          429, too many requests
-│   ├── ConcurrencyLimitError   429, too many sessions
-│   └── ServerError             5xx
-├── ProtocolError               the provider answered in a shape we do not know
-├── TransportError              the line between us
-│   └── TransportTimeoutError   no answer in time (a TimeoutError)
-├── CreateUnknownError          a create was sent and its outcome is not known
-├── CloseError                  an end was sent and not confirmed
-└── LocalBrowserError           no browser could be started on this machine
+├── UsageError                     the caller's; nothing was sent
+│   ├── InvalidOptionError         a wrong value or type (a ValueError)
+│   ├── UnsupportedError           this backend cannot do it
+│   ├── MissingKeyError            no API key at a provider's own address
+│   ├── BackendNotFoundError       no backend of that name
+│   ├── BackendNotInstalledError   known, but a package is missing
+│   └── SessionClosedError         used after its end
+├── BackendError                   the provider said no
+│   ├── AuthenticationError        401
+│   ├── PaymentRequiredError       402
+│   ├── PermissionDeniedError      403
+│   ├── SessionNotFoundError       404
+│   ├── SessionGoneError           410
+│   ├── ProfileBusyError           409
+│   ├── RateLimitError             429, too many requests
+│   ├── ConcurrencyLimitError      429, too many sessions
+│   └── ServerError                5xx
+├── ProtocolError                  the provider answered in a shape we do not know
+├── TransportError                 the line between us
+│   └── TransportTimeoutError      no answer in time (a TimeoutError)
+├── CreateUnknownError             a create was sent and its outcome is not known
+├── CloseError                     an end was sent and not confirmed
+└── LocalBrowserError              no browser could be started on this machine
 ```
 
 Every error can be pickled, and none holds a key or a link.
