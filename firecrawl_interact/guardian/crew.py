@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from .payment import Hunt, Payment
 
 THREADS = 64  # At most so many requests at once.
+FIRST_THREADS = 4  # So many at first: where a provider answers at once, more only get in each other's way.
+GROWTH_PAUSE = 0.01  # Seconds after which their number is doubled, if jobs still wait to be tried.
+GROWTH_PAUSE_LONGEST = 0.5  # Seconds between those looks while nothing waits.
 
 
 class Job:
@@ -41,7 +44,8 @@ class Crew:
     """
     Threads that work on jobs, a try at a time, so that a hopeless job holds up no other.
 
-    There are never more threads than jobs.
+    There are never more threads than jobs, and few where each job takes no time: a hundred ends at a
+    near provider take 35 ms in one thread, and twice that in sixty-four.
     """
 
     def __init__(self) -> None:
@@ -50,20 +54,17 @@ class Crew:
         self._queue: list[tuple[float, int, Job]] = []
         self._numbers = itertools.count()
         self._threads = 0
+        self._growing = False
 
     def add(self, job: Job, done: Callable[[], None]) -> None:
         """Start a job; *done* is called from one of the threads when it is over or too late."""
         with self._changed:
             self._jobs[job] = done
             self._push(job, 0.0)
-            if self._threads >= THREADS:
-                return
-            self._threads += 1
-            try:
-                threading.Thread(target=self._run, daemon=True).start()
-            except RuntimeError:
-                # The system grants no more threads; `work` in the main one does without.
-                self._threads -= 1
+            if self._threads < FIRST_THREADS:
+                self._start_thread()
+            elif self._threads < THREADS and not self._growing:
+                self._growing = self._start(self._grow)
 
     def hurry(self, *, longest: float, until: Callable[[Job], float]) -> None:
         """Try every job at once, and give all of them other bounds."""
@@ -97,6 +98,35 @@ class Crew:
                     continue
                 done = self._jobs.pop(job)
             done()
+
+    def _start_thread(self) -> None:
+        self._threads += 1
+        if not self._start(self._run):
+            self._threads -= 1
+
+    @staticmethod
+    def _start(run: Callable[[], None]) -> bool:
+        """Start a thread; False if the system grants no more: `work` in the main one does without."""
+        try:
+            threading.Thread(target=run, daemon=True).start()
+        except RuntimeError:
+            return False
+        return True
+
+    def _grow(self) -> None:
+        """Double the threads whenever jobs wait to be tried, until each job has one."""
+        pause = GROWTH_PAUSE
+        while True:
+            time.sleep(pause)
+            with self._changed:
+                if self._threads >= min(len(self._jobs), THREADS):
+                    self._growing = False
+                    return
+                now = time.monotonic()
+                waiting = sum(due <= now for due, _, _ in self._queue)
+                for _ in range(min(waiting, max(self._threads, 1), THREADS - self._threads)):
+                    self._start_thread()
+                pause = GROWTH_PAUSE if waiting else min(2 * pause, GROWTH_PAUSE_LONGEST)
 
     def _run(self) -> None:
         self.work()
