@@ -3,54 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import warnings
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from aiohttp import web
 
-from firecrawl_interact.server.access_log import AccessLogger
-from firecrawl_interact.server.app import build_app
-from firecrawl_interact.server.browsers import Browsers
-from firecrawl_interact.server.chromium import ChromiumLauncher
-from firecrawl_interact.server.fake import FakeBrowsers
-from firecrawl_interact.server.settings import Generation, ServerSettings
+from firecrawl_interact.server.settings import Generation
+
+if TYPE_CHECKING:
+    from firecrawl_interact.server.fake import FakeBrowsers
 
 KEY = "fc-TEST"
 
 every_generation = pytest.mark.parametrize("generation", list(Generation))
-
-
-@pytest.fixture
-def browsers() -> FakeBrowsers:
-    return FakeBrowsers(limit=2)
-
-
-@pytest.fixture
-def generation() -> Generation:
-    return Generation.G3
-
-
-@pytest.fixture
-async def base(browsers: FakeBrowsers, generation: Generation) -> AsyncIterator[str]:
-    async with serving(browsers, generation) as base:
-        yield base
-
-
-@asynccontextmanager
-async def serving(browsers: Browsers, generation: Generation = Generation.G3) -> AsyncIterator[str]:
-    """Run the server; yields its base URL."""
-    app = build_app(browsers=browsers, key=KEY, settings=ServerSettings(generation=generation))
-    runner = web.AppRunner(app, access_log_class=AccessLogger)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
 
 
 def vendor(module: str) -> Any:
@@ -183,19 +148,15 @@ async def test_anchors_blocking_client_ends_all(base: str, browsers: FakeBrowser
     assert () == browsers.list(alive=True)
 
 
-async def test_anchors_helper_drives_a_real_browser_at_the_address_it_builds():
+async def test_anchors_helper_drives_a_real_browser_at_the_address_it_builds(real_base: str):
     """
     It connects to the root of the base URL, with key and id in the query.
     """
     anchorbrowser = vendor("anchorbrowser")
     vendor("playwright.async_api")
-    if shutil.which("chromium-headless-shell") is None:
-        pytest.skip("chromium-headless-shell is not installed")
-
     async with (
         asyncio.timeout(30),
-        serving(Browsers(ChromiumLauncher("chromium-headless-shell"))) as base,
-        anchorbrowser.AsyncAnchorbrowser(api_key=KEY, base_url=base) as client,
+        anchorbrowser.AsyncAnchorbrowser(api_key=KEY, base_url=real_base) as client,
     ):
         made = await client.sessions.create_session()
         async with await client.browser.connect(made.data.id) as browser:

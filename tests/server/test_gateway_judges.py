@@ -1,10 +1,8 @@
-"""Playwright and Puppeteer drive real browsers through the gateway."""
+"""Playwright drives real browsers through the gateway."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import shutil
 import warnings
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
@@ -20,21 +18,6 @@ if TYPE_CHECKING:
     from firecrawl_interact.server.chromium import ChromiumLauncher
 
 PAGE = "data:text/html,<title>Hello</title><button onclick=\"document.title='Clicked'\">Click</button>"
-
-PUPPETEER = """
-const puppeteer = require('puppeteer-core');
-(async () => {
-  const [address, page_url] = process.argv.slice(1);
-  const browser = await puppeteer.connect({ browserWSEndpoint: address });
-  const page = await browser.newPage();
-  await page.goto(page_url);
-  await page.click('button');
-  const picture = await page.screenshot();
-  const png = Buffer.from(picture.slice(1, 4)).toString();
-  console.log(JSON.stringify({ title: await page.title(), png }));
-  await browser.disconnect();
-})().catch((error) => { console.error(error); process.exit(1); });
-"""
 
 
 @pytest.fixture
@@ -120,36 +103,3 @@ async def test_messages_of_megabytes_pass(playwright: Any, cdp_url: str):
 
     assert len(text) == length
     assert text == received
-
-
-async def test_puppeteer_navigates_clicks_and_takes_pictures(cdp_url: str):
-    """
-    The other widely used client works as well.
-    """
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        pytest.skip("node or npm is not installed")
-    folder = (await output(npm, "root", "-g")).strip()
-    try:
-        await output(node, "-e", "require('puppeteer-core')", NODE_PATH=folder)
-    except ChildProcessError:
-        pytest.skip("puppeteer-core is not installed: npm install -g puppeteer-core")
-    seen = json.loads(await output(node, "-e", PUPPETEER, "--", cdp_url, PAGE, NODE_PATH=folder))
-
-    assert {"title": "Clicked", "png": "PNG"} == seen
-
-
-async def output(*command: str, **env: str) -> str:
-    """
-    Run a program and return what it printed.
-    """
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/tmp", **env},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    printed, complaint = await process.communicate()
-    if process.returncode:
-        raise ChildProcessError(complaint.decode())
-    return printed.decode()
