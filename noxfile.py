@@ -31,6 +31,11 @@ nox.options.sessions = ["lint", "imports", "typing", "tests", "docs"]
 machine.show_interpreters()
 PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
+NODE_JUDGES = (
+    "@mendable/firecrawl-js@>=4.13",  # browser sessions; without a floor npm takes 1.x for Node.js 20
+    "anchorbrowser",
+    "puppeteer-core",  # downloads no browser
+)
 WORKERS = ("-n", "2", "--dist", "loadfile")  # Some tests look at what the one before left behind.
 
 
@@ -117,7 +122,9 @@ def judges(session: nox.Session) -> None:
     """Let the vendors' own SDKs and drivers judge the local server."""
     machine.need_browser(session)
     _install_wheel(session, "test", "judges")
-    session.run("pytest", "tests/judges", *session.posargs)
+    modules = machine.node_modules(session, *NODE_JUDGES)
+    environment = {} if modules is None else {"JUDGES_NODE_MODULES": str(modules)}
+    session.run("pytest", "tests/judges", *session.posargs, env=environment)
 
 
 def _wheel(session: nox.Session) -> Path:

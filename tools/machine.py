@@ -1,4 +1,4 @@
-"""What the sessions need of the machine: interpreters, and a browser."""
+"""What the sessions need of the machine: interpreters, a browser, packages of Node.js."""
 
 from __future__ import annotations
 
@@ -39,6 +39,27 @@ def need_browser(session: nox.Session) -> None:
     session.run("playwright", "install", "--only-shell", "chromium", silent=True, success_codes=range(256))
     if not _has_browser():
         session.error(NO_BROWSER)
+
+
+def node_modules(session: nox.Session, *packages: str) -> Path | None:
+    """
+    Install packages of Node.js for this session alone; returns their folder, or None if there is none.
+
+    None is said in one line: whoever has no Node.js can do without what is tested with it.
+    """
+    if shutil.which("npm") is None:
+        session.log("npm is not on PATH: whatever needs packages of Node.js is skipped.")
+        return None
+    prefix = Path(session.create_tmp()) / "node"
+    prefix.mkdir(exist_ok=True)
+    quietly = ("--silent", "--no-audit", "--no-fund", "--ignore-scripts")
+    command = ("npm", "install", *quietly, "--prefix", str(prefix), *packages)
+    session.run(*command, external=True, silent=True, success_codes=range(256))
+    folder = prefix / "node_modules"
+    if not folder.is_dir():
+        session.warn("npm could not install packages: whatever needs them is skipped.")
+        return None
+    return folder
 
 
 def _has_browser() -> bool:
