@@ -92,7 +92,7 @@ class Hub:
 
         task = Owned(coro, loop=self.loop, end_grace=end_grace, on_refused=refused)
         self._owned.add(task)
-        task.add_done_callback(self._owned.discard)
+        task.add_done_callback(self._disown)
         return task
 
     def transport(self, backend: Backend) -> Transport:
@@ -102,6 +102,11 @@ class Hub:
         if transport is None:
             transport = self._transports[key] = backend.new_transport()
         return transport
+
+    def _disown(self, task: Owned[Any]) -> None:
+        self._owned.discard(task)
+        if not task.cancelled():
+            task.exception()  # Read, or the loop reports a Ctrl-C that struck in here as never retrieved.
 
     # --- debts --------------------------------------------------------------------------
 

@@ -34,7 +34,7 @@ class Layers:
     ) -> None:
         self.guardian = guardian
         self.ledger = ledger
-        self.ledger_missing = ledger_missing
+        self.ledger_missing: bool = ledger_missing
 
     def ledger_failed(self, error: Exception) -> None:
         """Go on without the ledger, said in one WARNING per process."""

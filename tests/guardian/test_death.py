@@ -207,6 +207,7 @@ def test_neither_arguments_nor_environment_hold_the_key(provider, owner):
     """
     process = owner(f"opened(URL, 's1'); {HOLD}", FIRECRAWL_API_KEY=KEY, SOME_TOKEN="t0ken")
     guardian = process.hear()
+    _wait_until_ignored(int(guardian), signal.SIGTERM)  # Up: while it is being started /proc shows nothing.
 
     told = Path(f"/proc/{guardian}/cmdline").read_bytes() + Path(f"/proc/{guardian}/environ").read_bytes()
 

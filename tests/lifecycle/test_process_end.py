@@ -208,3 +208,27 @@ def test_ordinary_program_is_silent(program, provider):
 
     assert (0, "") == running.end()
     assert 0 == provider.alive()
+
+
+def test_ctrl_c_inside_an_owned_task_is_not_reported_as_forgotten(program, provider):
+    """A KeyboardInterrupt that strikes in one of our own tasks comes out once, and without noise."""
+    running = program(
+        """
+        from firecrawl_interact.lifecycle.hub import Hub
+        async def struck():
+            raise KeyboardInterrupt
+        async def main():
+            task = Hub.running().own(struck(), end_grace=1)
+            await asyncio.sleep(1)
+        try:
+            asyncio.run(main())
+        except KeyboardInterrupt:
+            say("interrupted")
+        """,
+        **ALONE,
+    )
+    running.expect("interrupted")
+    _, errors = running.end()
+
+    assert "never retrieved" not in errors
+    assert 0 == provider.alive()
