@@ -24,6 +24,7 @@ from firecrawl_interact.errors import (
     ProfileBusyError,
     ProtocolError,
     RateLimitError,
+    RunFailedError,
     ServerError,
     SessionClosedError,
     SessionGoneError,
@@ -34,8 +35,19 @@ from firecrawl_interact.errors import (
     UsageError,
 )
 from firecrawl_interact.ledger.base import Ledger
-from firecrawl_interact.models import CloseReceipt, Profile, SessionInfo, SessionOptions, SessionState
-from firecrawl_interact.session import PendingSession, Session
+from firecrawl_interact.models import (
+    Capabilities,
+    CloseReceipt,
+    Profile,
+    RunResult,
+    Scrape,
+    SessionInfo,
+    SessionOptions,
+    SessionRef,
+    SessionState,
+)
+from firecrawl_interact.pending import PendingSession
+from firecrawl_interact.session import Session
 
 if TYPE_CHECKING:
     from firecrawl_interact.backends.anchor import AnchorBackend
@@ -52,6 +64,7 @@ __all__ = [
     "BackendError",
     "BackendNotFoundError",
     "BackendNotInstalledError",
+    "Capabilities",
     "CloseError",
     "CloseReceipt",
     "ConcurrencyLimitError",
@@ -71,6 +84,9 @@ __all__ = [
     "ProfileBusyError",
     "ProtocolError",
     "RateLimitError",
+    "RunFailedError",
+    "RunResult",
+    "Scrape",
     "ServerError",
     "Session",
     "SessionClosedError",
@@ -78,6 +94,7 @@ __all__ = [
     "SessionInfo",
     "SessionNotFoundError",
     "SessionOptions",
+    "SessionRef",
     "SessionState",
     "TransportError",
     "TransportTimeoutError",

@@ -24,6 +24,7 @@ InteractError
 ├── TransportError                 the line between us
 │   └── TransportTimeoutError      no answer in time (a TimeoutError)
 ├── CreateUnknownError             a create was sent and its outcome is not known
+├── RunFailedError                 code that was run ended badly; raised by `RunResult.check` only
 ├── CloseError                     an end was sent and not confirmed
 └── LocalBrowserError              no browser could be started on this machine
 ```
@@ -251,6 +252,19 @@ class CreateUnknownError(InteractError):
         self.may_live_until = may_live_until
         self.mark = mark
         self.recovered = recovered
+
+
+class RunFailedError(InteractError):
+    """
+    Code or a prompt that was run ended badly. Only `RunResult.check` raises it.
+
+    Attributes:
+        result: The `RunResult`.
+    """
+
+    def __init__(self, message: str = "", *, result: Any = None, session_id: str | None = None) -> None:
+        super().__init__(message, session_id=session_id)
+        self.result = result
 
 
 class CloseError(InteractError):

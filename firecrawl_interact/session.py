@@ -1,10 +1,10 @@
-"""Session, and the PendingSession that Session.create() returns."""
+"""Session: one remote browser, and its end."""
 
 from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
@@ -17,8 +17,17 @@ from firecrawl_interact.lifecycle.closing import CloseTerms, close_session
 from firecrawl_interact.lifecycle.debt import DebtState, outstanding
 from firecrawl_interact.lifecycle.hub import Hub
 from firecrawl_interact.lifecycle.opening import Candidate, OpenTerms, open_session
-from firecrawl_interact.models import CloseReceipt, Profile, SessionInfo, SessionState
+from firecrawl_interact.models import (
+    CloseReceipt,
+    Language,
+    Profile,
+    Run,
+    RunResult,
+    SessionInfo,
+    SessionState,
+)
 from firecrawl_interact.options import Seconds, ledger_choice, seconds, session_options, switch
+from firecrawl_interact.pending import PendingSession
 
 if TYPE_CHECKING:
     from firecrawl_interact.backends.base import Backend
@@ -38,9 +47,10 @@ class Session:
     meanwhile: exceptions, cancellations, timeouts, the end of the loop.
     """
 
-    def __init__(self, info: SessionInfo, debt: Debt | None, terms: CloseTerms) -> None:
+    def __init__(self, info: SessionInfo, debt: Debt | None, terms: CloseTerms, backend: Backend) -> None:
         """Take up an opened session; not called by users."""
         self._info = info
+        self._backend = backend
         self._debt = debt
         self._terms = terms
         self._left: str | None = None  # When and why it is no longer usable.
@@ -68,7 +78,7 @@ class Session:
         ledger: bool | Ledger | None = None,
         relay: bool | None = None,
         exclusive_key: bool | None = None,
-    ) -> PendingSession:
+    ) -> PendingSession[Session]:
         """
         Describe a session to open; enter or await what comes back. Nothing is sent before.
 
@@ -169,7 +179,7 @@ class Session:
 
         async def opened() -> Session:
             debt = await open_session(Hub.running(), terms)
-            return Session(debt.info, debt, close)
+            return Session(debt.info, debt, close, debt.backend)
 
         return PendingSession(opened, "/".join(each.name for each in backends))
 
@@ -181,7 +191,7 @@ class Session:
         api_key: str | None = None,
         base_url: str | None = None,
         owned: bool = False,
-    ) -> PendingSession:
+    ) -> PendingSession[Session]:
         """
         Take up a session that runs already; enter or await what comes back.
 
@@ -221,7 +231,7 @@ class Session:
             info, debt = await attach_session(
                 Hub.running(), Candidate(backend=chosen, layers=stand_behind), session_id, owned=owned
             )
-            return Session(info, debt, CloseTerms())
+            return Session(info, debt, CloseTerms(), chosen)
 
         return PendingSession(opened, chosen.name)
 
@@ -287,6 +297,61 @@ class Session:
     def __repr__(self) -> str:
         """Show id, backend and state; never a secret."""
         return f"<Session {self.id} backend={self.backend} state={self.state.value}>"
+
+    # --- running in it ------------------------------------------------------------------
+
+    async def execute(self, code: str, *, language: Language = "node", timeout: Seconds = 30) -> RunResult:
+        """
+        Run code on the browser's machine, beside the browser. Sent once, whatever happens.
+
+        Cancelled, it stops waiting; the code may run on until its *timeout*.
+
+        Args:
+            code: Program text. At Firecrawl and here ``page`` is a Playwright page, top-level
+                ``await`` works, and the value of the last expression is the result. At most
+                100 000 bytes of UTF-8.
+
+            language: ``"node"``, ``"python"`` or ``"bash"``; always sent, since the providers'
+                own defaults contradict each other. Anchor runs TypeScript as ``"node"``.
+
+            timeout: Seconds (or a timedelta) until the provider ends it, 1 to 300.
+
+        Returns:
+            What it left behind, even where it failed; see `RunResult.check`.
+
+        Raises:
+            InvalidOptionError: A value is outside its bounds.
+            UnsupportedError: The backend runs no code, or not in that language.
+            SessionGoneError: The session has ended.
+            BackendError: The provider refused.
+            TransportError: The line failed. Where ``sent`` is true the code may have run.
+        """
+        self._usable("execute()")
+        return await self._run(Run(code=code, language=language, timeout=seconds("timeout", timeout)))
+
+    async def prompt(self, text: str, *, timeout: Seconds = 30) -> RunResult:
+        """
+        Let the provider's agent do what a text says. Sent once, whatever happens.
+
+        Args:
+            text: Instruction in plain language, 1 to 10 000 characters.
+
+            timeout: Seconds (or a timedelta) that each step of the agent may take, 1 to 300.
+
+        Returns:
+            What it left behind; the agent's answer is its ``output``.
+
+        Raises:
+            UnsupportedError: The backend has no agent.
+            InteractError: As from `execute`.
+        """
+        self._usable("prompt()")
+        return await self._run(Run(prompt=text, timeout=seconds("timeout", timeout)))
+
+    async def _run(self, run: Run) -> RunResult:
+        from firecrawl_interact.lifecycle.running import run_in  # not every program runs code
+
+        return await run_in(self._backend, self.id, run)
 
     # --- its end ------------------------------------------------------------------------
 
@@ -371,53 +436,6 @@ class Session:
             _raise_closed(self, used, self._left)
         if self._debt is not None and self._debt.settled and not self._detached:
             _raise_closed(self, used, "the event loop it belonged to has ended")
-
-
-class PendingSession:
-    """
-    What `Session.create` returns: enter it, or await it, once.
-
-    Entering guarantees the delete; whoever awaits owes an ``aclose()``. Nothing is sent before.
-    """
-
-    def __init__(self, opened: Callable[[], Awaitable[Session]], backend: str) -> None:
-        """Hold what opens the session; not called by users."""
-        self._opened = opened
-        self._backend = backend
-        self._used = False
-        self._session: Session | None = None
-
-    def __await__(self) -> Generator[Any, None, Session]:
-        """Open the session."""
-        return self._open().__await__()
-
-    async def __aenter__(self) -> Session:
-        """Open the session."""
-        self._session = await self._open()
-        return self._session
-
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """End the session; the block's exception goes through unchanged."""
-        if self._session is not None:
-            await self._session.__aexit__(exc_type, exc, traceback)
-
-    def __repr__(self) -> str:
-        """Show backend and whether it was used."""
-        return f"<PendingSession backend={self._backend} {'used' if self._used else 'not opened yet'}>"
-
-    async def _open(self) -> Session:
-        if self._used:
-            raise UsageError(
-                "This PendingSession was entered or awaited before; each stands for one session. "
-                "Call Session.create() again for another."
-            )
-        self._used = True
-        return await self._opened()
 
 
 def _close_terms(close_timeout: Seconds | None, on_unconfirmed: OnUnconfirmed | None) -> CloseTerms:

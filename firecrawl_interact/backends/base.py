@@ -7,13 +7,17 @@ from collections.abc import Hashable
 from types import TracebackType
 from typing import Self
 
+from firecrawl_interact.errors import UnsupportedError
 from firecrawl_interact.models import (
     Answer,
+    Capabilities,
     CloseReceipt,
     CreatePlan,
     EndRequest,
     LineSettings,
     Request,
+    Run,
+    RunResult,
     Search,
     SessionInfo,
     SessionOptions,
@@ -36,6 +40,7 @@ class Backend(abc.ABC):
     name: str  # The registry's name, such as "firecrawl".
     hosted: bool  # True where a leak costs money: guardian and ledger are on by default.
     open_timeout: float  # Default seconds for a create, by the provider's own worst case.
+    capabilities: Capabilities = Capabilities()  # Of the class: no key is needed to ask.
 
     # --- identity -----------------------------------------------------------------------
 
@@ -125,6 +130,38 @@ class Backend(abc.ABC):
             ProtocolError: A 2xx that does not fit.
         """
 
+    def pending(self, answer: Answer) -> Request | None:  # noqa: ARG002  # for those that answer early
+        """
+        Say what to ask next, where a create was accepted and its session is still to come.
+
+        None once the answer is one for `read_created`, as it is for most providers at once.
+        """
+        return None
+
+    # --- in between ---------------------------------------------------------------------
+
+    def run_request(self, session_id: str, run: Run) -> Request:
+        """
+        Describe the request that runs code or a prompt. It is sent once, whatever happens.
+
+        Raises:
+            UnsupportedError: The provider cannot run that.
+            InvalidOptionError: The text is empty or too long, or the timeout outside its bounds.
+        """
+        del session_id
+        what = "prompts" if run.prompt is not None else "code"
+        raise UnsupportedError(f"The {self.name} backend runs no {what}.")
+
+    def read_run(self, answer: Answer, run: Run, *, session_id: str) -> RunResult:
+        """
+        Read the answer to `run_request`. A run that failed is a result like any other.
+
+        Raises:
+            BackendError: Any status but 2xx.
+            ProtocolError: A 2xx that does not fit.
+        """
+        raise NotImplementedError
+
     # --- the end ------------------------------------------------------------------------
 
     @abc.abstractmethod
@@ -139,6 +176,14 @@ class Backend(abc.ABC):
     @abc.abstractmethod
     def read_ended(self, answer: Answer) -> CloseReceipt:
         """Read a confirming answer, leniently: whatever the body, the session is gone."""
+
+    def receipt_request(self, session_id: str) -> Request | None:  # noqa: ARG002  # for those that need it
+        """Describe how to ask for the numbers that the answer to the end lacks; None where it has them."""
+        return None
+
+    def read_receipt(self, answer: Answer) -> CloseReceipt:
+        """Read the answer to `receipt_request`, leniently; what it does not say stays None."""
+        raise NotImplementedError
 
     # --- used on its own ----------------------------------------------------------------
 

@@ -6,16 +6,18 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import attrs
 
+from firecrawl_interact.server.attendant import Attendant
 from firecrawl_interact.server.engine import Launcher
 from firecrawl_interact.server.ids import uuid7
 from firecrawl_interact.server.record import Browser, EndReason, Status, Wish
 
 HISTORY = 10_000  # Ended browsers whose records are kept; then the oldest is forgotten.
 LONGEST_NAP = 1.0  # Seconds between looks at the wall clock: timers stand still while a machine sleeps.
+ENDING_GRACE = 10.0  # Seconds the attendants of a browser have at its end; then it is stopped all the same.
 SHORTEST_NAP = 0.02  # Seconds; many deadlines close together share one look.
 
 _log = logging.getLogger(__name__)
@@ -55,7 +57,12 @@ class Browsers:
     """
 
     def __init__(
-        self, launcher: Launcher, *, limit: int | None = None, clock: Callable[[], float] = time.time
+        self,
+        launcher: Launcher,
+        *,
+        limit: int | None = None,
+        clock: Callable[[], float] = time.time,
+        attendants: Sequence[Attendant] = (),
     ) -> None:
         """
         Start with none.
@@ -66,7 +73,10 @@ class Browsers:
             limit: How many one team may run at a time, or None for any number.
 
             clock: Wall-clock seconds.
+
+            attendants: Who is told of every start and end, in this order; at the end in the reverse.
         """
+        self.attendants: list[Attendant] = [*attendants]
         self.launcher = launcher
         self.limit = limit
         self.clock = clock
@@ -198,6 +208,14 @@ class Browsers:
             last_activity=now,
             tags=wish.tags,
         )
+        try:
+            for attendant in self.attendants:
+                await attendant.started(browser)
+        except BaseException:
+            await self._dismiss(browser)
+            await engine.stop()
+            self._release(browser_id, wish)
+            raise
         self._alive[browser_id] = browser
         engine.exited.add_done_callback(lambda _: self._exited(browser))
         self._wake_in(browser.due()[0] - now)
@@ -218,7 +236,18 @@ class Browsers:
             browser.status = Status.STOPPING
             browser.ending = asyncio.create_task(self._stop(browser))
 
+    async def _dismiss(self, browser: Browser) -> None:
+        """Tell the attendants of its end, while it still runs; none of them can hold it up for long."""
+        for attendant in reversed(self.attendants):
+            try:
+                async with asyncio.timeout(ENDING_GRACE):
+                    await attendant.ending(browser)
+            except Exception:  # noqa: BLE001  # boundary: the browser is stopped all the same
+                _log.exception("Browser %s ends without %s.", browser.id, type(attendant).__name__)
+
     async def _stop(self, browser: Browser) -> None:
+        if self.attendants:
+            await self._dismiss(browser)
         try:
             await browser.engine.stop()
         except Exception:  # noqa: BLE001  # boundary: an engine that fails to stop must not take the server along

@@ -29,7 +29,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from firecrawl_interact import PendingSession
+    from firecrawl_interact import PendingSession, Session
 
 TTL = 120  # Seconds.
 
@@ -38,7 +38,7 @@ BUILT_IN = {
 }  # Short names for `--adapter`.
 
 
-def sdk(url: str, key: str, dialect: str, **options: Any) -> PendingSession:
+def sdk(url: str, key: str, dialect: str, **options: Any) -> PendingSession[Session]:
     """Open a session with this package, every layer on."""
     from firecrawl_interact import AnchorBackend, FirecrawlBackend, Session
 
