@@ -26,6 +26,7 @@ InteractError
 ├── CreateUnknownError             a create was sent and its outcome is not known
 ├── RunFailedError                 code that was run ended badly; raised by `RunResult.check` only
 ├── CloseError                     an end was sent and not confirmed
+├── FailoverError                  several backends were asked and each said no (an ExceptionGroup)
 └── LocalBrowserError              no browser could be started on this machine
 ```
 
@@ -34,8 +35,9 @@ Every error can be pickled, and none holds a key or a link.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 
 class InteractError(Exception):
@@ -304,3 +306,24 @@ class CloseError(InteractError):
 
 class LocalBrowserError(InteractError):
     """No browser could be started on this machine; the text says what to install or what it said."""
+
+
+class FailoverError(InteractError, ExceptionGroup[Exception]):
+    """
+    Several backends were asked for a session, and each said no; nothing was made.
+
+    An `ExceptionGroup` too: ``exceptions`` has what each of them said, in the order in which
+    they were asked, with a note that names the backend, and ``except*`` takes it apart.
+    """
+
+    def __new__(cls, message: str, exceptions: Sequence[Exception]) -> Self:
+        """Make the group."""
+        return ExceptionGroup.__new__(cls, message, exceptions)
+
+    def __init__(self, message: str, exceptions: Sequence[Exception]) -> None:
+        super().__init__(message)
+        self.args = (message, list(exceptions))  # What a pickle gives to the class again.
+
+    def derive(self, excs: Sequence[Exception], /) -> FailoverError:  # type: ignore[override]
+        """Make a part of it, for ``except*``."""
+        return FailoverError(self.message, excs)

@@ -7,7 +7,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from firecrawl_interact.errors import InvalidOptionError
-from firecrawl_interact.models import DEFAULT_ACTIVITY_TTL, DEFAULT_TTL, Profile, SessionOptions
+from firecrawl_interact.models import (
+    DEFAULT_ACTIVITY_TTL,
+    DEFAULT_TTL,
+    Profile,
+    ProviderOptions,
+    SessionOptions,
+)
 
 PROFILE_NAME_LENGTH = 128  # Characters; Firecrawl's bound, kept on every backend for portability.
 LONGEST = 315_360_000  # Seconds, ten years: nobody means more, and dates end somewhere.
@@ -52,6 +58,32 @@ def session_options(
         tags=() if tags == () else _tags(tags),
         extra=None if extra is None else _extra(extra),
     )
+
+
+def provider_options(value: ProviderOptions | Iterable[ProviderOptions] | None) -> dict[str, ProviderOptions]:
+    """
+    Sort typed options by the name of the backend that takes them.
+
+    Raises:
+        InvalidOptionError: Something else than typed options, or two for one backend.
+    """
+    if value is None:
+        return {}
+    given: Any = value
+    found: dict[str, ProviderOptions] = {}
+    for each in (given,) if _is_typed(given) or not isinstance(given, Iterable) else given:
+        if not _is_typed(each):  # Not repeated: it may hold a password for a proxy.
+            raise InvalidOptionError(
+                "options must be typed options of a provider, or several of them, not "
+                f"{type(each).__name__}.",
+                option="options",
+            )
+        if each.backend in found:
+            raise InvalidOptionError(
+                f"options must hold one object for a backend, not two for {each.backend}.", option="options"
+            )
+        found[each.backend] = each
+    return found
 
 
 def seconds(option: str, value: object) -> int | float:
@@ -110,6 +142,10 @@ def ledger_choice(value: object) -> bool | Ledger | None:
     raise InvalidOptionError(
         f"ledger must be True, False, None or a Ledger, not {value!r}.", option="ledger", value=value
     )
+
+
+def _is_typed(value: object) -> bool:
+    return not isinstance(value, type) and isinstance(getattr(value, "backend", None), str)
 
 
 def _profile(value: Any) -> Profile:

@@ -16,17 +16,27 @@ from firecrawl_interact.lifecycle import bounds, layers
 from firecrawl_interact.lifecycle.closing import CloseTerms, close_session
 from firecrawl_interact.lifecycle.debt import DebtState, outstanding
 from firecrawl_interact.lifecycle.hub import Hub
-from firecrawl_interact.lifecycle.opening import Candidate, OpenTerms, open_session
+from firecrawl_interact.lifecycle.opening import open_session
+from firecrawl_interact.lifecycle.terms import Candidate, OpenTerms, candidates, check_hedge
 from firecrawl_interact.models import (
     CloseReceipt,
     Language,
     Profile,
+    ProviderOptions,
     Run,
     RunResult,
     SessionInfo,
+    SessionOptions,
     SessionState,
 )
-from firecrawl_interact.options import Seconds, ledger_choice, seconds, session_options, switch
+from firecrawl_interact.options import (
+    Seconds,
+    ledger_choice,
+    provider_options,
+    seconds,
+    session_options,
+    switch,
+)
 from firecrawl_interact.pending import PendingSession
 
 if TYPE_CHECKING:
@@ -68,9 +78,11 @@ class Session:
         country: str | None = None,
         tags: Iterable[str] = (),
         extra: Mapping[str, Any] | None = None,
+        options: ProviderOptions | Iterable[ProviderOptions] | None = None,
         backend: str | Backend | Sequence[str | Backend] | None = None,
         api_key: str | None = None,
         base_url: str | None = None,
+        hedge: Seconds | None = None,
         open_timeout: Seconds | None = None,
         close_timeout: Seconds | None = None,
         on_unconfirmed: OnUnconfirmed | None = None,
@@ -104,15 +116,23 @@ class Session:
 
             extra: Merged into the provider's create body unchanged.
 
-            backend: A name, a configured backend, or several of them, asked in that order.
-                None: ``FIRECRAWL_INTERACT_BACKEND``, else by the keys that are set, else
-                ``"local"`` with a WARNING.
+            options: Typed options that only one provider has, such as `AnchorOptions`, or
+                several of them for a list of backends: each gets its own.
+
+            backend: A name, a configured backend, or several of them, asked in that order; the
+                next only where it is proved that nothing was made, see *hedge*. None:
+                ``FIRECRAWL_INTERACT_BACKEND``, else by the keys that are set, else ``"local"``
+                with a WARNING.
 
             api_key: Key for a backend given by name; else the environment's.
 
             base_url: Origin of a backend given by name; else the environment's.
 
-            open_timeout: Seconds for the create. Firecrawl 450, Anchor 120, local 30.
+            hedge: Seconds after which the next backend of a list is asked too, if the one
+                before has not answered. The first session is kept, every other one is ended.
+
+            open_timeout: Seconds for the create, for each backend of a list. Firecrawl 450,
+                Anchor 120, local 30.
 
             close_timeout: Seconds that leaving waits for the confirmation; 45.
 
@@ -139,7 +159,7 @@ class Session:
             UsageError: Options that exclude each other.
         """
         settings = Settings.switches_from_env()
-        options = session_options(
+        asked = session_options(
             ttl=ttl,
             activity_ttl=activity_ttl,
             profile=profile,
@@ -150,29 +170,20 @@ class Session:
             tags=tags,
             extra=extra,
         )
+        typed = provider_options(options)
         close = _close_terms(close_timeout, on_unconfirmed)
         relay = bool(switch("relay", relay))
         guardian = switch("guardian", guardian)
         ledger = ledger_choice(ledger)
+        patience = None if hedge is None else seconds("hedge", hedge)
         backends = resolve(backend, api_key=api_key, base_url=base_url)
-        for each in backends:
-            each.check(options)
+        check_hedge(patience, backends)
         terms = OpenTerms(
-            candidates=tuple(
-                Candidate(
-                    backend=each,
-                    layers=layers.choose(
-                        each,
-                        guardian=guardian,
-                        ledger=ledger,
-                        relay=relay,
-                        settings=settings,
-                    ),
-                )
-                for each in backends
+            candidates=candidates(
+                backends, asked, typed, guardian=guardian, ledger=ledger, relay=relay, settings=settings
             ),
-            options=options,
             open_timeout=None if open_timeout is None else seconds("open_timeout", open_timeout),
+            hedge=patience,
             exclusive_key=bool(switch("exclusive_key", exclusive_key)),
             relay=relay,
         )
@@ -229,7 +240,10 @@ class Session:
 
         async def opened() -> Session:
             info, debt = await attach_session(
-                Hub.running(), Candidate(backend=chosen, layers=stand_behind), session_id, owned=owned
+                Hub.running(),
+                Candidate(backend=chosen, layers=stand_behind, options=SessionOptions()),
+                session_id,
+                owned=owned,
             )
             return Session(info, debt, CloseTerms(), chosen)
 

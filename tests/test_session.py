@@ -3,7 +3,9 @@
 import asyncio
 import pickle
 from datetime import UTC, datetime, timedelta
+from typing import ClassVar
 
+import attrs
 import pytest
 
 from firecrawl_interact import (
@@ -268,6 +270,68 @@ def test_memory_is_not_supported_to_carry_tags():
     """An option that cannot be honoured is refused, not dropped."""
     with pytest.raises(UnsupportedError, match="tags"):
         Session.create(backend=MemoryBackend(), tags=["a"])
+
+
+@attrs.frozen
+class MemoryOptions:
+    """Typed options of the provider in memory."""
+
+    backend: ClassVar[str] = "memory"
+    note: str = ""
+
+
+@attrs.frozen
+class OtherOptions:
+    """Typed options of a provider that nobody asks."""
+
+    backend: ClassVar[str] = "other"
+
+
+class Typed(MemoryBackend):
+    """A provider in memory that takes typed options."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = []
+
+    def prepare(self, options):
+        self.asked.append(options.provider)
+        return super().prepare(options)
+
+
+class OtherTyped(Typed):
+    """Another one, that takes none."""
+
+    name = "other"
+
+
+@pytest.mark.parametrize(
+    "options", [MemoryOptions("a"), [MemoryOptions("a")], {MemoryOptions("a"): 1}.keys()]
+)
+async def test_typed_options_reach_their_backend_alone(options):
+    """Of several backends only the one they are for gets them."""
+    memory, other = Typed(), OtherTyped()
+    other.fail_next("create", 402)
+    async with Session.create(backend=[other, memory], options=options):
+        pass
+
+    assert [None] == other.asked
+    assert [MemoryOptions("a")] == memory.asked
+
+
+@pytest.mark.parametrize(
+    "options", [5, "memory", [5], MemoryOptions, [MemoryOptions(), MemoryOptions()]], ids=str
+)
+def test_what_is_no_typed_option_is_refused(options):
+    """Anything else than typed options, or two for one backend, comes out at the call."""
+    with pytest.raises(InvalidOptionError, match="options must"):
+        Session.create(backend=MemoryBackend(), options=options)
+
+
+def test_typed_options_for_nobody_are_refused():
+    """Options of a backend that is not asked would be dropped in silence."""
+    with pytest.raises(UnsupportedError, match="OtherOptions is for the other backend"):
+        Session.create(backend=MemoryBackend(), options=OtherOptions())
 
 
 # --- which backend ---------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from firecrawl_interact.models import CreatePlan, Request
 
 if TYPE_CHECKING:
     from firecrawl_interact.lifecycle.hub import Hub
-    from firecrawl_interact.lifecycle.opening import Candidate
+    from firecrawl_interact.lifecycle.terms import Candidate
     from firecrawl_interact.models import SessionInfo
 
 LONGEST_LIFE = 3600.0  # Seconds a session of unknown deadline is taken to live: Firecrawl's highest ttl.
