@@ -290,6 +290,8 @@ class OtherOptions:
 class Typed(MemoryBackend):
     """A provider in memory that takes typed options."""
 
+    options_type = MemoryOptions
+
     def __init__(self):
         super().__init__()
         self.asked = []
@@ -303,6 +305,7 @@ class OtherTyped(Typed):
     """Another one, that takes none."""
 
     name = "other"
+    options_type = None
 
 
 @pytest.mark.parametrize(
@@ -326,6 +329,12 @@ def test_what_is_no_typed_option_is_refused(options):
     """Anything else than typed options, or two for one backend, comes out at the call."""
     with pytest.raises(InvalidOptionError, match="options must"):
         Session.create(backend=MemoryBackend(), options=options)
+
+
+def test_typed_options_are_refused_by_a_backend_that_has_none():
+    """A backend without typed options drops none in silence."""
+    with pytest.raises(UnsupportedError, match="memory backend takes no typed options"):
+        Session.create(backend=MemoryBackend(), options=MemoryOptions())
 
 
 def test_typed_options_for_nobody_are_refused():

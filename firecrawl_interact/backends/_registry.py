@@ -6,7 +6,7 @@ import functools
 import importlib
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeGuard, cast
 
@@ -18,6 +18,7 @@ from firecrawl_interact.errors import (
     InvalidOptionError,
     UsageError,
 )
+from firecrawl_interact.models import Capabilities
 
 ENTRY_POINTS = "firecrawl_interact.backends"  # Group in which other packages announce backends.
 
@@ -60,6 +61,22 @@ def register_backend(name: str, target: Target) -> None:
 def available_backends() -> tuple[str, ...]:
     """Return every known name, sorted; what it needs may still have to be installed."""
     return tuple(sorted({*_BUILT_IN, *_registered, *_announced()}))
+
+
+def declared_capabilities() -> Iterator[tuple[str, Capabilities]]:
+    """
+    Say what each backend can do, by its name: the built-in ones and those that were registered.
+
+    One that cannot be imported, or is made by a function, is passed over. Announced ones are not
+    asked: an error's text is no reason to import other people's packages.
+    """
+    for name, target in sorted({**_BUILT_IN, **_registered}.items()):
+        try:
+            found = getattr(_load(name, target), "capabilities", None)
+        except Exception:  # noqa: BLE001, S112  # boundary: whatever an import of others' code raises
+            continue
+        if isinstance(found, Capabilities):
+            yield name, found
 
 
 def resolve(

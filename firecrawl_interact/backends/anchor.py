@@ -11,12 +11,14 @@ from typing import TypeVar, cast
 from urllib.parse import quote
 
 from firecrawl_interact.backends._access import Access, Home, make_access
+from firecrawl_interact.backends._capable import refuse_options
 from firecrawl_interact.backends._hosted import AGAIN, GONE, ProviderBackend, check_created_id, fine, segment
 from firecrawl_interact.backends._options import check_types, encode_body
 from firecrawl_interact.config import Settings
-from firecrawl_interact.errors import InvalidOptionError, UnsupportedError
+from firecrawl_interact.errors import InvalidOptionError
 from firecrawl_interact.models import (
     Answer,
+    Capabilities,
     CloseReceipt,
     CreatePlan,
     EndRequest,
@@ -29,6 +31,7 @@ from firecrawl_interact.models import (
     Verify,
 )
 from firecrawl_interact.wire import anchor as wire
+from firecrawl_interact.wire import anchor_start as start
 from firecrawl_interact.wire._bounds import OutOfBoundsError
 
 T = TypeVar("T")
@@ -96,6 +99,14 @@ class AnchorBackend(ProviderBackend):
 
     name = "anchor"
     open_timeout: float = 120.0  # Seconds: a start answers when the browser is ready.
+    capabilities = Capabilities(
+        # Its live view cannot be switched off.
+        options=frozenset({"profile", "live_view", "record", "block_ads", "no_block_ads", "country", "tags"}),
+        languages=frozenset({"node"}),
+        limits_step=_MINUTE,
+        idle_means="no connection",
+        shortest_ttl=SHORTEST_TTL,
+    )
 
     def __init__(
         self,
@@ -238,8 +249,7 @@ class AnchorBackend(ProviderBackend):
 
     def _request(self, options: SessionOptions, *, mark: str) -> wire.CreateRequest:
         check_types(options)
-        if options.live_view is False:
-            raise UnsupportedError("anchor always has a live view: live_view=False cannot be honoured.")
+        refuse_options(self, options)
         return _create_request(options, mark)
 
     def _read(
@@ -300,14 +310,14 @@ def _toggle(value: bool | None) -> wire.Toggle | None:
     return None if value is None else wire.Toggle(active=value)
 
 
-def _proxy(country: str) -> wire.Proxy:
+def _proxy(country: str) -> start.Proxy:
     try:
-        return wire.Proxy(active=True, type="anchor_proxy", country_code=country.lower())
+        return start.Proxy(active=True, type="anchor_proxy", country_code=country.lower())
     except OutOfBoundsError as error:
         raise InvalidOptionError(f"{error}.", option="country", value=country) from None
 
 
-def _profile(profile: Profile) -> wire.Profile:
+def _profile(profile: Profile) -> start.Profile:
     if not 1 <= len(profile.name) <= LONGEST_PROFILE_NAME:
         raise InvalidOptionError(
             f"profile name must be 1 to {LONGEST_PROFILE_NAME} characters, not {len(profile.name)}.",
@@ -315,7 +325,7 @@ def _profile(profile: Profile) -> wire.Profile:
             value=profile.name,
         )
     # Always explicit: not to save is Anchor's default, and to save is ours.
-    return wire.Profile(name=profile.name, persist=profile.save_changes)
+    return start.Profile(name=profile.name, persist=profile.save_changes)
 
 
 def _asks_read_only(options: SessionOptions) -> bool:

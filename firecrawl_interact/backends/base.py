@@ -41,6 +41,7 @@ class Backend(abc.ABC):
     hosted: bool  # True where a leak costs money: guardian and ledger are on by default.
     open_timeout: float  # Default seconds for a create, by the provider's own worst case.
     capabilities: Capabilities = Capabilities()  # Of the class: no key is needed to ask.
+    options_type: type | None = None  # Its typed options, taken as `SessionOptions.provider`.
 
     # --- identity -----------------------------------------------------------------------
 
@@ -78,7 +79,9 @@ class Backend(abc.ABC):
     @abc.abstractmethod
     def check(self, options: SessionOptions) -> None:
         """
-        Refuse options that this provider cannot honour. Sends nothing.
+        Refuse values that this provider cannot take. Sends nothing.
+
+        What is not among its `capabilities` has been refused before.
 
         Raises:
             InvalidOptionError: A value is outside the provider's bounds.

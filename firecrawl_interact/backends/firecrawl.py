@@ -9,13 +9,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from firecrawl_interact.backends._access import Access, Home, make_access
+from firecrawl_interact.backends._capable import refuse_options
 from firecrawl_interact.backends._hosted import AGAIN, GONE, ProviderBackend, check_created_id, fine, segment
 from firecrawl_interact.backends._options import check_types, encode_body, invalid, whole
 from firecrawl_interact.backends._refusal import read_words
 from firecrawl_interact.config import Settings
-from firecrawl_interact.errors import ProtocolError, SessionNotFoundError, UnsupportedError
+from firecrawl_interact.errors import ProtocolError, SessionNotFoundError
 from firecrawl_interact.models import (
     Answer,
+    Capabilities,
     CloseReceipt,
     CreatePlan,
     EndRequest,
@@ -52,6 +54,18 @@ class FirecrawlWire(ProviderBackend):
 
     name = "firecrawl"
     open_timeout: float = 450.0  # Seconds: the server tries for 3 x 40, then waits for up to 300.
+    capabilities = Capabilities(
+        options=frozenset(
+            {"profile", "live_view", "no_live_view", "record", "block_ads", "no_block_ads", "country"}
+        ),
+        languages=frozenset({"node", "python", "bash"}),
+        prompts=True,
+        scrapes=True,
+        watch_only_link=True,
+        shortest_ttl=30,
+        longest_ttl=3600,
+        receipts=True,
+    )
 
     # --- the create ---------------------------------------------------------------------
 
@@ -150,8 +164,7 @@ class FirecrawlWire(ProviderBackend):
 
     def _request(self, options: SessionOptions) -> wire.CreateRequest:
         check_types(options)
-        if options.tags:
-            raise UnsupportedError(f"{self.name} stores no tags with a session: leave tags out.")
+        refuse_options(self, options)
         return _create_request(options)
 
     def _read(self, answer: Answer, cls: type[T], *, session_id: str | None = None) -> T:

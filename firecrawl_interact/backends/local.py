@@ -11,8 +11,8 @@ from firecrawl_interact.backends._access import Access, make_access
 from firecrawl_interact.backends._private_server import KEEPER, PrivateServer, stop_server
 from firecrawl_interact.backends._refusal import read_words
 from firecrawl_interact.backends.firecrawl import HOME, FirecrawlWire
-from firecrawl_interact.errors import LocalBrowserError, TransportError, UnsupportedError
-from firecrawl_interact.models import Answer, CloseReceipt, Request, SessionOptions
+from firecrawl_interact.errors import LocalBrowserError, TransportError
+from firecrawl_interact.models import Answer, Capabilities, CloseReceipt, Request
 from firecrawl_interact.transport.base import Transport
 from firecrawl_interact.transport.http import ConnectionSettings, HttpTransport
 
@@ -35,6 +35,13 @@ class LocalBackend(FirecrawlWire):
     name = "local"
     hosted = False
     open_timeout: float = 30.0  # Seconds.
+    capabilities = Capabilities(
+        options=frozenset({"live_view", "no_live_view", "no_block_ads"}),  # Its browsers start blank.
+        watch_only_link=True,
+        shortest_ttl=30,
+        longest_ttl=3600,
+        receipts=True,
+    )
 
     def __init__(self) -> None:
         """Take what there is; nothing is started."""
@@ -52,21 +59,6 @@ class LocalBackend(FirecrawlWire):
         if server is not self._server:
             self._access = make_access(HOME, api_key=server.key, base_url=server.base_url, trust_env=False)
             self._server = server
-
-    def check(self, options: SessionOptions) -> None:
-        """Refuse what the provider's bounds forbid, and what no browser of this machine can do yet."""
-        super().check(options)
-        asked = {
-            "profile": options.profile is not None,
-            "country": options.country is not None,
-            "record": options.record is True,
-            "block_ads": options.block_ads is True,
-        }
-        for option, wanted in asked.items():
-            if wanted:
-                raise UnsupportedError(
-                    f"The local backend has no {option}: its browsers start blank, each time."
-                )
 
     def read_ended(self, answer: Answer) -> CloseReceipt:
         """Read a confirming answer; nobody bills for a browser of this machine."""

@@ -48,6 +48,10 @@ class MemoryBackend(FirecrawlWire):
     name = "memory"
     hosted = False
     open_timeout: float = 30.0
+    # It takes whatever Firecrawl takes, and lets it rest.
+    capabilities = attrs.evolve(
+        FirecrawlWire.capabilities, languages=frozenset(), prompts=False, scrapes=False
+    )
 
     def __init__(self) -> None:
         """Begin without sessions; every answer comes at once."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from firecrawl_interact.backends._capable import refuse_run
 from firecrawl_interact.lifecycle.hub import Hub
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ async def run_in(backend: Backend, session_id: str, run: Run) -> RunResult:
     Raises:
         InteractError: As `Session.execute` says.
     """
+    refuse_run(backend, run)
     request = backend.run_request(session_id, run)
     transport = Hub.running().transport(backend)
     answer = await transport.send(request, timeout=run.timeout + PATIENCE, fresh=True)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from firecrawl_interact.backends._capable import refuse_options
 from firecrawl_interact.errors import UnsupportedError, UsageError
 from firecrawl_interact.lifecycle.layers import choose
 
@@ -105,6 +106,7 @@ def candidates(
     found: list[Candidate] = []
     for each in backends:
         own = attrs.evolve(options, provider=typed[each.name]) if each.name in typed else options
+        refuse_options(each, own)
         each.check(own)
         layers = choose(each, guardian=guardian, ledger=ledger, relay=relay, settings=settings)
         found.append(Candidate(backend=each, layers=layers, options=own))
