@@ -6,132 +6,63 @@ from datetime import datetime
 from typing import Any
 
 import attrs
-from attrs.validators import optional
 
-from firecrawl_interact.wire._bounds import Between, alpha2, filled
+from firecrawl_interact.wire._bounds import OutOfBoundsError, filled
 from firecrawl_interact.wire._converter import Dialect
+from firecrawl_interact.wire.anchor_start import (
+    NO_LIMIT,
+    BrowserPart,
+    CreateRequest,
+    SessionPart,
+    Timeout,
+    Toggle,
+    Viewport,
+)
 
-DIALECT = Dialect("Anchor")
+__all__ = [
+    "DIALECT",
+    "NO_LIMIT",
+    "SCOPES",
+    "BrowserPart",
+    "CreateReply",
+    "CreateRequest",
+    "Created",
+    "EndReply",
+    "Ended",
+    "ErrorDetail",
+    "ErrorReply",
+    "GetReply",
+    "Links",
+    "LinksReply",
+    "LinksRequest",
+    "ListPage",
+    "ListReply",
+    "ListRow",
+    "Page",
+    "Pages",
+    "PagesReply",
+    "SessionDetail",
+    "SessionPart",
+    "StatusItems",
+    "StatusReply",
+    "StatusRow",
+    "TagsChanged",
+    "TagsReply",
+    "TagsRequest",
+    "Timeout",
+    "Toggle",
+    "Viewport",
+]
 
-NO_LIMIT = -1  # Minutes, in place of a limit: none.
-MINUTES = Between(1, None, "minutes", also=NO_LIMIT)
-
-
-@attrs.frozen(kw_only=True)
-class Toggle:
-    """A switch; Anchor spells every one of them as an object."""
-
-    active: bool
-
-
-@attrs.frozen(kw_only=True)
-class Timeout:
-    """
-    How long a session may live.
-
-    Attributes:
-        max_duration: Whole minutes from the start; -1 for no limit. The documentation gives
-            20 and 180 as the default, so never rely on it.
-
-        idle_timeout: Whole minutes without any connection; -1 for no limit. Absent means 5.
-    """
-
-    max_duration: int | None = attrs.field(default=None, validator=optional(MINUTES))
-    idle_timeout: int | None = attrs.field(default=None, validator=optional(MINUTES))
-
-
-@attrs.frozen(kw_only=True)
-class LiveView:
-    """
-    What the live view allows. It is always there.
-
-    Attributes:
-        read_only: It takes no input; absent means false.
-
-        one_time_url: Its address dies after the first viewer.
-    """
-
-    read_only: bool | None = None
-    one_time_url: bool | None = None
-
-
-@attrs.frozen(kw_only=True)
-class Proxy:
-    """
-    Where the browser's traffic leaves: Anchor's own proxy, or one of the caller's.
-
-    Attributes:
-        type: ``anchor_proxy`` or ``custom``.
-
-        country_code: ISO 3166-1 alpha-2, lower case; absent means ``us``.
-    """
-
-    active: bool
-    type: str | None = None
-    country_code: str | None = attrs.field(default=None, validator=optional(alpha2))
-    region: str | None = None
-    city: str | None = None
-    server: str | None = None
-    username: str | None = attrs.field(default=None, repr=False)
-    password: str | None = attrs.field(default=None, repr=False)
+SCOPES = ("live_view_read_only", "live_view", "cdp")
 
 
-@attrs.frozen(kw_only=True)
-class SessionPart:
-    """The ``session`` member of a start."""
-
-    initial_url: str | None = None
-    tags: list[str] | None = None
-    recording: Toggle | None = None
-    timeout: Timeout | None = None
-    live_view: LiveView | None = None
-    proxy: Proxy | None = None
-    scoped_access: Toggle | None = None
+def _spelling(name: str) -> str:
+    """Take the underscore off that keeps a name from being a word of Python's."""
+    return name.removesuffix("_")
 
 
-@attrs.frozen(kw_only=True)
-class Profile:
-    """
-    Browser storage, by name.
-
-    Attributes:
-        persist: Save when the session ends. Anchor's default is false, Firecrawl's is true.
-    """
-
-    name: str = attrs.field(validator=filled)
-    persist: bool = False
-
-
-@attrs.frozen(kw_only=True)
-class Viewport:
-    """Size of the page in pixels."""
-
-    width: int = 1440
-    height: int = 900
-
-
-@attrs.frozen(kw_only=True)
-class BrowserPart:
-    """The ``browser`` member of a start, as far as it concerns every provider."""
-
-    profile: Profile | None = None
-    headless: Toggle | None = None
-    viewport: Viewport | None = None
-    adblock: Toggle | None = None
-    popup_blocker: Toggle | None = None
-    captcha_solver: Toggle | None = None
-
-
-@attrs.frozen(kw_only=True)
-class CreateRequest:
-    """
-    Body of ``POST /v1/sessions``; every member may be absent, and the body too.
-
-    Source: the OpenAPI file of github.com/anchorbrowser/AnchorBrowser-SDK-Python, read 2026.
-    """
-
-    session: SessionPart | None = None
-    browser: BrowserPart | None = None
+DIALECT = Dialect("Anchor", rename=_spelling)
 
 
 @attrs.frozen(kw_only=True)
@@ -317,6 +248,73 @@ class TagsChanged:
 
     success: bool
     message: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class LinksRequest:
+    """
+    Body of ``POST /v1/sessions/{id}/tokens``.
+
+    Attributes:
+        scopes: What the new links are for; absent or empty means all that the session can serve.
+
+    Source: docs.anchorbrowser.io/advanced/scoped-access-tokens, read 2026; in no specification.
+    """
+
+    scopes: list[str] | None = attrs.field(default=None)
+
+    @scopes.validator
+    def _known(self, attribute: attrs.Attribute[list[str] | None], value: list[str] | None) -> None:
+        for scope in value or ():
+            if scope not in SCOPES:
+                message = f"{attribute.name} must be of {', '.join(SCOPES)}, not {scope!r}"
+                raise OutOfBoundsError(message, field=attribute.name, value=scope)
+
+
+@attrs.frozen(kw_only=True)
+class Links:
+    """Links that carry a token, each one new, for the scopes asked for."""
+
+    live_view_url: str | None = attrs.field(default=None, repr=False)
+    live_view_read_only_url: str | None = attrs.field(default=None, repr=False)
+    cdp_url: str | None = attrs.field(default=None, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class LinksReply:
+    """Answer to ``POST /v1/sessions/{id}/tokens``; that it has the usual ``data`` is assumed."""
+
+    data: Links
+
+
+@attrs.frozen(kw_only=True)
+class Page:
+    """
+    One tab of a browser.
+
+    Attributes:
+        frontend_url: Live view of this tab alone; interactive.
+    """
+
+    id: str
+    title: str | None = None
+    url: str | None = None
+    frontend_url: str | None = attrs.field(default=None, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class Pages:
+    """Every tab of a browser."""
+
+    count: int | None = None
+    items: list[Page]
+
+
+@attrs.frozen(kw_only=True)
+class PagesReply:
+    """Answer to ``GET /v1/sessions/{id}/pages``; a bare array in an older specification."""
+
+    data: Pages
 
 
 @attrs.frozen(kw_only=True)
