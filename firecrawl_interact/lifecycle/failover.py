@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from typing import TYPE_CHECKING
 
 from firecrawl_interact.errors import (
     BackendError,
@@ -11,6 +12,11 @@ from firecrawl_interact.errors import (
     LocalBrowserError,
     TransportError,
 )
+
+if TYPE_CHECKING:
+    from firecrawl_interact.lifecycle.terms import Candidate
+
+_log = logging.getLogger("firecrawl_interact")
 
 # The account, the money, the rate or the provider's own trouble: another one may do better. A
 # refusal of what was asked (400, 404, 409, 422) would be the same there, or mean another profile.
@@ -31,16 +37,39 @@ def passes_on(error: InteractError) -> bool:
     return isinstance(error, LocalBrowserError)
 
 
-def all_refused(refusals: Sequence[tuple[str, InteractError]]) -> FailoverError:
-    """
-    Build the error for a create that nobody served.
+class Refusals:
+    """What the backends of a list said, as long as each of them proved that it made nothing."""
 
-    Args:
-        refusals: Name of each backend that was asked, in order, and what became of it.
-    """
-    for name, error in refusals:
-        error.add_note(f"This is what became of the attempt at {name}.")
-    names = ", ".join(name for name, _ in refusals)
-    return FailoverError(
-        f"None of the backends asked opened a session: {names}", [error for _, error in refusals]
-    )
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._heard: list[tuple[str, InteractError]] = []
+
+    def take(self, candidate: Candidate, error: Exception, *, more_follow: bool) -> bool:
+        """
+        Note why a candidate made nothing; False where it may have, or where it is the caller's fault.
+
+        Args:
+            candidate: Who was asked.
+
+            error: What became of it.
+
+            more_follow: Whether somebody else is to be asked now.
+        """
+        if not isinstance(error, InteractError) or not passes_on(error):
+            return False
+        name = candidate.backend.name
+        self._heard.append((name, error))
+        if more_follow:
+            _log.warning(
+                "The %s backend could not open a session (%s); trying the next.", name, type(error).__name__
+            )
+        return True
+
+    def error(self) -> FailoverError:
+        """Build the error for a create that nobody served; each part has a note with its backend."""
+        for name, error in self._heard:
+            error.add_note(f"This is what became of the attempt at {name}.")
+        names = ", ".join(name for name, _ in self._heard)
+        return FailoverError(
+            f"None of the backends asked opened a session: {names}", [error for _, error in self._heard]
+        )

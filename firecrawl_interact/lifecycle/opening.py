@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from firecrawl_interact.errors import InteractError
 from firecrawl_interact.lifecycle import bounds
 from firecrawl_interact.lifecycle.asking import Asking
-from firecrawl_interact.lifecycle.failover import all_refused, passes_on
+from firecrawl_interact.lifecycle.failover import Refusals
 from firecrawl_interact.lifecycle.owned import Patience
 
 if TYPE_CHECKING:
     from firecrawl_interact.lifecycle.debt import Debt
+    from firecrawl_interact.lifecycle.hedging import Race
     from firecrawl_interact.lifecycle.hub import Hub
     from firecrawl_interact.lifecycle.terms import OpenTerms
-
-_log = logging.getLogger("firecrawl_interact")
 
 
 async def open_session(hub: Hub, terms: OpenTerms) -> Debt:
@@ -54,22 +52,23 @@ class _Opening:
     """One call of `open_session`, running in an owned task."""
 
     def __init__(self, hub: Hub, terms: OpenTerms) -> None:
-        self._hub = hub
-        self._terms = terms
-        self._asked: list[Asking] = []
+        self._asking: _InTurn | Race
+        if terms.hedge is None:
+            self._asking = _InTurn(hub, terms)
+        else:
+            from firecrawl_interact.lifecycle.hedging import Race  # rarely used
+
+            self._asking = Race(hub, terms)
         self._won: Debt | None = None
         self._error: Exception | None = None
-        self._abandoned = False
 
     def abandon(self) -> None:
         """Nobody waits any more: ask nobody else, and end what was made."""
-        self._abandoned = True
-        for asking in self._asked:
-            asking.abandon()
+        self._asking.abandon()
 
     def debts(self) -> list[Debt]:
         """Return what was made and is still owed."""
-        return [each.debt for each in self._asked if each.debt is not None and not each.debt.settled]
+        return [each.debt for each in self._asking.asked if each.debt is not None and not each.debt.settled]
 
     def result(self) -> Debt:
         """Return what came of it, or raise."""
@@ -86,27 +85,42 @@ class _Opening:
         Never fails itself: `asyncio.run` reports every task that does so at its end.
         """
         try:
-            self._won = await self._in_turn()
+            self._won = await self._asking.run()
         except Exception as error:  # noqa: BLE001  # boundary: raised again where somebody waits
             self._error = error
 
-    async def _in_turn(self) -> Debt:
-        """Ask one after the other."""
-        candidates = self._terms.candidates
-        refusals: list[tuple[str, InteractError]] = []
-        for candidate in candidates:
-            asking = Asking(self._hub, self._terms, candidate, last=candidate is candidates[-1])
-            self._asked.append(asking)
+
+class _InTurn:
+    """
+    Candidates asked one after the other.
+
+    Attributes:
+        asked: Everybody who was asked so far, in order.
+    """
+
+    def __init__(self, hub: Hub, terms: OpenTerms) -> None:
+        self.asked: list[Asking] = []
+        self._hub = hub
+        self._terms = terms
+        self._abandoned = False
+
+    def abandon(self) -> None:
+        """Nobody waits any more: ask nobody else, and end what was made."""
+        self._abandoned = True
+        for asking in self.asked:
+            asking.abandon()
+
+    async def run(self) -> Debt:
+        """Return the session of the first that serves; a single candidate's error comes out unchanged."""
+        *others, last = self._terms.candidates
+        refusals = Refusals()
+        for candidate in (*others, last):
+            asking = Asking(self._hub, self._terms, candidate, last=candidate is last)
+            self.asked.append(asking)
             try:
                 return await asking.ask()
             except InteractError as error:
-                if len(candidates) == 1 or self._abandoned or not passes_on(error):
+                more = candidate is not last
+                if not others or self._abandoned or not refusals.take(candidate, error, more_follow=more):
                     raise
-                refusals.append((candidate.backend.name, error))
-                if candidate is not candidates[-1]:
-                    _log.warning(
-                        "The %s backend could not open a session (%s); trying the next.",
-                        candidate.backend.name,
-                        type(error).__name__,
-                    )
-        raise all_refused(refusals)
+        raise refusals.error()

@@ -177,24 +177,3 @@ async def test_open_timeout_after_sending_is_an_unknown_outcome():
 
     assert isinstance(caught.value.__cause__, TransportTimeoutError)
     assert ["s1"] == backend.created
-
-
-async def test_failover_goes_on_where_nothing_was_made(backend):
-    """In a list the next backend is asked once the one before has refused."""
-    full = MemoryBackend()
-    full.fail_next("create", refusal(429, "Rate limit exceeded.", retry_after="30"))
-    session = await opened_and_closed([full, backend])
-
-    assert [] == full.created
-    assert ["s1"] == backend.deleted
-    assert "memory" == session.backend
-
-
-async def test_failover_stops_at_an_unknown_outcome(backend):
-    """Where a session may have been made, no second one is asked for."""
-    broken = MemoryBackend()
-    broken.fail_next("create", TransportError("reset", sent=True), effect=True)
-    with pytest.raises(CreateUnknownError):
-        await opened_and_closed([broken, backend])
-
-    assert [] == backend.created
