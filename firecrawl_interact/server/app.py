@@ -11,7 +11,13 @@ from aiohttp.typedefs import Middleware
 from firecrawl_interact.server import links
 from firecrawl_interact.server.auth import Keyring
 from firecrawl_interact.server.browsers import Browsers
-from firecrawl_interact.server.dialects import anchor, anchor_cdp, firecrawl, firecrawl_absent
+from firecrawl_interact.server.dialects import (
+    anchor,
+    anchor_cdp,
+    firecrawl,
+    firecrawl_absent,
+    firecrawl_guard,
+)
 from firecrawl_interact.server.doors import doors
 from firecrawl_interact.server.keys import BROWSERS, KEYRING, RATES, SETTINGS
 from firecrawl_interact.server.rates import Rates
@@ -81,7 +87,7 @@ async def _closing(app: web.Application) -> AsyncIterator[None]:
 
 def _refuse(request: web.Request, status: int, text: str) -> web.Response:
     if request.path.startswith("/v2/"):
-        return firecrawl.problem(status, text)
+        return firecrawl_guard.problem(status, text)
     if request.path.startswith("/v1/"):
         return anchor.problem(status, text)
     return web.Response(status=status, text=text)

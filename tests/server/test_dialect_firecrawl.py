@@ -12,7 +12,7 @@ import pytest
 
 from firecrawl_interact.errors import LocalBrowserError
 from firecrawl_interact.server.browsers import Browsers
-from firecrawl_interact.server.dialects import firecrawl
+from firecrawl_interact.server.dialects import firecrawl_guard, firecrawl_life
 from firecrawl_interact.server.engine import LaunchSpec
 from firecrawl_interact.server.fake import FakeEngine, FakeLauncher
 from firecrawl_interact.server.settings import Generation, ServerSettings
@@ -219,7 +219,7 @@ async def test_the_server_answers_as_recorded(serve: Serve, name: str):
         assert case["response_headers"]["Retry-After"] == answer.headers["Retry-After"]
 
 
-@pytest.mark.parametrize("prefix", firecrawl.PREFIXES)
+@pytest.mark.parametrize("prefix", firecrawl_guard.PREFIXES)
 async def test_both_prefixes_reach_the_same_sessions(serve: Serve, prefix: str):
     """
     What is made under one name is read and ended under either.
@@ -401,7 +401,7 @@ async def test_a_browser_that_takes_too_long_to_stop_is_a_502(serve: Serve, monk
         await stop(engine)
 
     monkeypatch.setattr(FakeEngine, "stop", wait)
-    monkeypatch.setattr(firecrawl, "STOP_PATIENCE", 0)
+    monkeypatch.setattr(firecrawl_life, "STOP_PATIENCE", 0)
     try:
         late = await server.ask("DELETE", f"/v2/interact/{made.body['id']}")
     finally:

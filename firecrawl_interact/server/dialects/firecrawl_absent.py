@@ -7,7 +7,8 @@ from typing import NoReturn
 
 from aiohttp import web
 
-from firecrawl_interact.server.dialects.firecrawl import PREFIXES, ProblemError, find, guarded
+from firecrawl_interact.server.dialects.firecrawl_guard import PREFIXES, ProblemError, guarded
+from firecrawl_interact.server.dialects.firecrawl_life import find
 
 SCRAPE_BOUND = "/v2/scrape/{job_id}/interact"
 
