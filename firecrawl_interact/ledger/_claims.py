@@ -1,10 +1,11 @@
-"""Taking over from owners that are dead."""
+"""Taking over: from owners that are dead, or what nobody has."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from firecrawl_interact.ledger import owner
+from firecrawl_interact.ledger import _rows, owner
+from firecrawl_interact.ledger.base import Taking
 from firecrawl_interact.ledger.entry import Entry
 from firecrawl_interact.ledger.owner import Lease
 
@@ -40,6 +41,18 @@ def claim_dead(store: Store) -> list[Found]:
         drop(found)
         raise
     return found
+
+
+def take(store: Store, entry: Entry) -> Taking:
+    """Write down a session that runs already, unless a living owner has it; one process at a time."""
+    own = owner.own(store.folder).name  # Locked before it is written: others see at once that it lives.
+    other = store.take(
+        _rows.plan_row(entry, own),
+        lambda rival: rival.id != entry.id and owner.is_alive(store.folder, rival.owner),
+    )
+    if other is None:
+        return Taking(held=False)
+    return Taking(held=True, pid=owner.pid_of(store.folder, other.owner))
 
 
 def drop(found: list[Found]) -> None:

@@ -88,6 +88,28 @@ class Store:
 
         return self._transact(work)
 
+    def take(self, row: Row, held: Callable[[Entry], bool]) -> Entry | None:
+        """
+        Write the row of a session that runs already, in place of all others of that session.
+
+        Returns:
+            The first of those others that is *held*; then nothing is changed.
+        """
+        _, _, backend, base_url, _, _, session_id, *_ = row
+        query = f"SELECT {COLUMNS} FROM session WHERE session_id = ? AND backend = ? AND base_url = ?"  # noqa: S608
+
+        def work(connection: sqlite3.Connection) -> Entry | None:
+            others = self._read(connection.execute(query, (session_id, backend, base_url)).fetchall())
+            for other in others:
+                if held(other):
+                    return other
+            connection.executemany("DELETE FROM session WHERE id = ?", ((other.id,) for other in others))
+            marks = ", ".join("?" * len(row))
+            connection.execute(f"INSERT OR REPLACE INTO session ({COLUMNS}) VALUES ({marks})", row)  # noqa: S608
+            return None
+
+        return self._transact(work)
+
     def entries(self) -> list[Entry]:
         """Forget what is past its deadline; return the rest, oldest first."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+import attrs
+
 from firecrawl_interact.ledger.entry import Entry
 
 
@@ -62,6 +64,34 @@ class Ledger(Protocol):
 
     async def aclose(self) -> None:
         """Write out what waits and close. A second call does nothing."""
+
+
+@attrs.frozen(kw_only=True)
+class Taking:
+    """
+    What came of taking a session over.
+
+    Attributes:
+        held: True if a living owner has the session; then nothing was written.
+
+        pid: That owner's process id, as it saw it itself; None where it is not known.
+    """
+
+    held: bool
+    pid: int | None = None
+
+
+class SharedLedger(Ledger, Protocol):
+    """A ledger that also knows who has a session, so that it never has two owners."""
+
+    async def take(self, entry: Entry) -> Taking:
+        """
+        Write down a session that runs already, unless a living owner has it.
+
+        Of those who ask at the same time, in whatever process, exactly one gets it. What a dead
+        owner wrote of the session is struck out: it is ours now.
+        """
+        ...
 
 
 class LedgerError(Exception):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import attrs
 
 from firecrawl_interact.ledger import _fingerprint
-from firecrawl_interact.ledger.base import Claim, LedgerError
+from firecrawl_interact.ledger.base import Claim, LedgerError, Taking
 from firecrawl_interact.ledger.entry import Entry
 
 FORGET_AFTER = 60.0  # Seconds past its deadline at which the provider has surely ended a session.
@@ -72,6 +72,23 @@ class MemoryLedger:
         """Return every entry, of all owners, oldest first; those past their deadline are forgotten first."""
         self._check_open()
         return self._owed()
+
+    async def take(self, entry: Entry) -> Taking:
+        """Write down a session that runs already, unless a living owner has it."""
+        self._check_open()
+        with self._guard:
+            others = [
+                other
+                for other in self._entries.values()
+                if (other.session_id, other.backend, other.base_url)
+                == (entry.session_id, entry.backend, entry.base_url)
+            ]
+            if any(other.owner not in self._dead or other.owner in self._claimed for other in others):
+                return Taking(held=True, pid=os.getpid())
+            for other in others:
+                del self._entries[other.id]
+            self._entries[entry.id] = attrs.evolve(entry, owner=self.owner)
+        return Taking(held=False)
 
     async def claim(self) -> Sequence[Claim]:
         """Take over the entries of owners that `kill_owner` killed and nobody has claimed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import sys
@@ -147,6 +148,18 @@ def is_alive(folder: Path, name: str) -> bool:
     return False
 
 
+def pid_of(folder: Path, name: str) -> int | None:
+    """
+    Return the process id that an owner wrote down, None if there is none to be read.
+
+    For people only: in another pid namespace it means another process.
+    """
+    try:
+        return int((folder / "leases" / f"{name}.lock").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None
+
+
 def known(folder: Path) -> list[str]:
     """Return the names of all owners that have a lease file, living or dead."""
     return sorted(path.stem for path in _leases(folder).glob("*.lock") if NAME.fullmatch(path.stem))
@@ -157,6 +170,8 @@ def _begin(folder: Path) -> Lease:
         # A sweeper may take a file that is made and not yet locked for a dead owner's.
         lease = seize(folder, os.urandom(16).hex())
         if lease is not None:
+            with contextlib.suppress(OSError):  # A full disk; nothing depends on it.
+                os.pwrite(lease.descriptor, str(os.getpid()).encode(), 0)
             return lease
     raise LedgerError(f"No lease can be taken in {folder}")
 

@@ -14,7 +14,7 @@ import attrs
 
 from firecrawl_interact.ledger import _claims, _fingerprint, _folder, _rows, _writer
 from firecrawl_interact.ledger._jobs import Ask, Job, Opened, Plan, Settled
-from firecrawl_interact.ledger.base import Claim, LedgerError
+from firecrawl_interact.ledger.base import Claim, LedgerError, Taking
 from firecrawl_interact.ledger.entry import Entry
 from firecrawl_interact.ledger.owner import Lease, is_alive
 
@@ -91,6 +91,15 @@ class SqliteLedger:
         """Return every entry, of all owners, oldest first; those past their deadline are forgotten first."""
         entries: list[Entry] = await self._ask(_owed)
         return entries
+
+    async def take(self, entry: Entry) -> Taking:
+        """Write down a session that runs already, unless a living owner has it."""
+        _rows.check(entry)
+        taking: Taking = await self._ask(
+            functools.partial(_claims.take, entry=entry),
+            unwanted=lambda _: self.settled_soon(entry.id),
+        )
+        return taking
 
     async def living(self, owners: Iterable[str]) -> frozenset[str]:
         """Return those of *owners* that are alive."""
