@@ -19,9 +19,7 @@ class OutOfBoundsError(ValueError):
         bounds: The rule that was broken.
     """
 
-    def __init__(
-        self, message: str, *, field: str, value: Any, bounds: Between | Length | None = None
-    ) -> None:
+    def __init__(self, message: str, *, field: str, value: Any, bounds: Bounds | None = None) -> None:
         super().__init__(message)
         self.field = field
         self.value = value
@@ -41,25 +39,29 @@ class Between:
         unit: What is counted, in the plural.
 
         also: One more number that is taken, such as Anchor's -1 for "no limit".
+
+        fractions: Whether numbers need not be whole.
     """
 
     minimum: int
     maximum: int | None
     unit: str
     also: int | None = None
+    fractions: bool = False
 
     def __call__(self, _instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
-        """Refuse what is no whole number (a bool is none) or lies outside."""
+        """Refuse what is no such number (a bool is none) or lies outside."""
         name = attribute.name
-        if type(value) is int:
+        if type(value) is int or (self.fractions and type(value) is float):
             if value == self.also or self._holds(value):
                 return
             message = f"{name} must be {self} {self.unit}, not {value}"
         else:
-            message = f"{name} must be a whole number of {self.unit}, {self}, not {value!r}"
+            kind = "number" if self.fractions else "whole number"
+            message = f"{name} must be a {kind} of {self.unit}, {self}, not {value!r}"
         raise OutOfBoundsError(message, field=name, value=value, bounds=self)
 
-    def _holds(self, value: int) -> bool:
+    def _holds(self, value: float) -> bool:
         return value >= self.minimum and (self.maximum is None or value <= self.maximum)
 
     def __str__(self) -> str:
@@ -95,6 +97,49 @@ class Length:
         else:
             message = f"{self.label} must be {self.minimum} to {self.maximum} characters, not {len(value)}"
         raise OutOfBoundsError(message, field=attribute.name, value=value, bounds=self)
+
+
+@attrs.frozen
+class Utf8Length:
+    """
+    Validate the size of a text once encoded.
+
+    Attributes:
+        maximum: Most bytes of UTF-8 taken.
+
+        label: Name of the text in messages.
+    """
+
+    maximum: int
+    label: str
+
+    def __call__(self, _instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+        """Refuse what is too long."""
+        size = len(value.encode(errors="surrogatepass"))
+        if size > self.maximum:
+            message = f"{self.label} must be at most {self.maximum} bytes, not {size}"
+            raise OutOfBoundsError(message, field=attribute.name, value=value, bounds=self)
+
+
+@attrs.frozen
+class OneOf:
+    """
+    Validate a word.
+
+    Attributes:
+        options: The words taken.
+    """
+
+    options: tuple[str, ...]
+
+    def __call__(self, _instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
+        """Refuse any other."""
+        if value not in self.options:
+            message = f"{attribute.name} must be one of {', '.join(self.options)}, not {value!r}"
+            raise OutOfBoundsError(message, field=attribute.name, value=value, bounds=self)
+
+
+Bounds = Between | Length | Utf8Length | OneOf
 
 
 def filled(_instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:

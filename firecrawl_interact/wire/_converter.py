@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args, get_origin
 import attrs
 
 from firecrawl_interact.errors import ProtocolError
-from firecrawl_interact.wire._bounds import Between, Length, OutOfBoundsError
+from firecrawl_interact.wire._bounds import Bounds, OutOfBoundsError
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -57,7 +57,7 @@ class Issue:
     missing: bool = False
     expected: str | None = None
     received: str | None = None
-    bounds: Between | Length | None = None
+    bounds: Bounds | None = None
     value: Any = attrs.field(default=None, repr=False)
 
     @property

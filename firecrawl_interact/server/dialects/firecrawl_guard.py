@@ -48,7 +48,9 @@ def problem(status: int, text: str) -> web.Response:
 
 def bad_request(details: list[zod.Complaint]) -> ProblemError:
     """Word what zod says of a body that does not fit."""
-    return ProblemError(400, "Bad Request", code="BAD_REQUEST", details=details)
+    first = details[0]  # Where it is one of Firecrawl's own rules, that is all it says.
+    text = str(first["message"]) if first["code"] == "custom" else "Bad Request"
+    return ProblemError(400, text, code="BAD_REQUEST", details=details)
 
 
 def guarded(

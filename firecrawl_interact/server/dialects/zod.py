@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from firecrawl_interact.wire._bounds import Between, Length
+from firecrawl_interact.wire._bounds import Between, Bounds, Length, OneOf, Utf8Length
 from firecrawl_interact.wire._converter import Issue, MisfitError, camel_case
 
 Complaint = dict[str, Any]
@@ -35,11 +35,16 @@ def nulls(document: dict[str, Any], cls: type[attrs.AttrsInstance]) -> list[Comp
     ]
 
 
-def invalid_choice(options: Sequence[str]) -> Complaint:
+def invalid_choice(options: Sequence[str], path: Sequence[str | int] = ()) -> Complaint:
     """Word the complaint about a value that is none of *options*."""
     listed = "|".join(f'"{option}"' for option in options)
     message = f"Invalid option: expected one of {listed}"
-    return {"code": "invalid_value", "values": list(options), "path": [], "message": message}
+    return {"code": "invalid_value", "values": list(options), "path": list(path), "message": message}
+
+
+def custom(message: str, path: Sequence[str | int] = ()) -> Complaint:
+    """Word the complaint about a rule that is none of zod's."""
+    return {"code": "custom", "path": list(path), "message": message}
 
 
 def _complaint(issue: Issue) -> Complaint:
@@ -48,7 +53,7 @@ def _complaint(issue: Issue) -> Complaint:
     if issue.bounds is not None:
         return _out_of_bounds(issue.bounds, issue.value, issue.path)
     if issue.expected is None:
-        return {"code": "custom", "path": list(issue.path), "message": "Invalid input"}
+        return custom("Invalid input", issue.path)
     if issue.expected != "integer":
         return _wrong_type(issue.expected, str(issue.received), issue.path)
     if issue.received != "number":
@@ -58,16 +63,29 @@ def _complaint(issue: Issue) -> Complaint:
     return {**head, "message": "Invalid input: expected int, received number"}
 
 
-def _out_of_bounds(bounds: Between | Length, value: Any, path: Sequence[str | int]) -> Complaint:
-    text, bound = isinstance(bounds, Length), bounds.maximum
-    size = len(value) if text else value
+def _out_of_bounds(bounds: Bounds, value: Any, path: Sequence[str | int]) -> Complaint:
+    match bounds:
+        case OneOf():
+            return invalid_choice(bounds.options, path)
+        case Utf8Length():
+            # A rule of Firecrawl's own, in its own words.
+            name = bounds.label.capitalize()
+            return custom(f"{name} must not exceed {bounds.maximum:,} UTF-8 bytes.", path)
+        case Length():
+            return _out_of_range(bounds, len(value), "string", " characters", path)
+        case Between():
+            return _out_of_range(bounds, value, "number", "", path)
+
+
+def _out_of_range(
+    bounds: Between | Length, size: float, origin: str, unit: str, path: Sequence[str | int]
+) -> Complaint:
+    bound = bounds.maximum
     if size < bounds.minimum:
         words, code, name, bound, sign = "Too small", "too_small", "minimum", bounds.minimum, ">="
     else:
         words, code, name, sign = "Too big", "too_big", "maximum", "<="
-    origin, rest = (
-        ("string", f"to have {sign}{bound} characters") if text else ("number", f"to be {sign}{bound}")
-    )
+    rest = f"to have {sign}{bound}{unit}" if origin == "string" else f"to be {sign}{bound}"
     head = {"origin": origin, "code": code, name: bound, "inclusive": True, "path": list(path)}
     return {**head, "message": f"{words}: expected {origin} {rest}"}
 
