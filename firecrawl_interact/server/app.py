@@ -14,6 +14,7 @@ from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.dialects import (
     anchor,
     anchor_cdp,
+    anchor_guard,
     firecrawl,
     firecrawl_absent,
     firecrawl_guard,
@@ -67,6 +68,7 @@ def build_app(
     app[SETTINGS] = settings
     if faults is not None:
         faults.setup(app)
+    anchor.setup(app)
     for room in (firecrawl_absent, firecrawl, anchor, anchor_cdp, links):
         app.add_routes(room.routes())
     # On shutdown: open CDP streams end with their browsers; aiohttp would wait a minute for them.
@@ -89,5 +91,5 @@ def _refuse(request: web.Request, status: int, text: str) -> web.Response:
     if request.path.startswith("/v2/"):
         return firecrawl_guard.problem(status, text)
     if request.path.startswith("/v1/"):
-        return anchor.problem(status, text)
+        return anchor_guard.problem(status, text)
     return web.Response(status=status, text=text)

@@ -25,19 +25,19 @@ def origin(request: web.Request) -> str:
     return f"{request.scheme}://{request.host}"
 
 
-def cdp_url(base: str, browser: Browser) -> str:
-    """Build the WebSocket address that drives the browser."""
-    return f"ws{base.removeprefix('http')}{CDP}{browser.id}?token={browser.cdp_token}"
+def cdp_url(base: str, browser: Browser, token: str | None = None) -> str:
+    """Build the WebSocket address that drives the browser, with another token than its own if given one."""
+    return f"ws{base.removeprefix('http')}{CDP}{browser.id}?token={token or browser.cdp_token}"
 
 
-def watch_url(base: str, browser: Browser) -> str:
+def watch_url(base: str, browser: Browser, token: str | None = None) -> str:
     """Build the address of the page that shows the browser."""
-    return f"{base}{LIVE}{browser.id}?token={browser.watch_token}"
+    return f"{base}{LIVE}{browser.id}?token={token or browser.watch_token}"
 
 
-def control_url(base: str, browser: Browser) -> str:
+def control_url(base: str, browser: Browser, token: str | None = None) -> str:
     """Build the address of the page that shows the browser and takes clicks and keys."""
-    return f"{base}{LIVE}{browser.id}?token={browser.control_token}&interactive=true"
+    return f"{base}{LIVE}{browser.id}?token={token or browser.control_token}&interactive=true"
 
 
 def routes() -> list[web.RouteDef]:
@@ -69,7 +69,7 @@ async def _page(request: web.Request) -> web.StreamResponse:
     browser = _let_in(request, "watch", "control")
     from firecrawl_interact.server import live_view  # Fakes need none.
 
-    text = live_view.page(control=_shows(request, browser.control_token))
+    text = live_view.page(control=_opens(request, browser) == "control")
     return web.Response(text=text, content_type="text/html", headers=_PRIVATE)
 
 
@@ -89,7 +89,7 @@ async def _frame(request: web.Request) -> web.StreamResponse:
 
 async def _stream(request: web.Request) -> web.StreamResponse:
     browser = _let_in(request, "watch", "control")
-    control = _shows(request, browser.control_token)
+    control = _opens(request, browser) == "control"
     endpoint = _endpoint(browser)
     from firecrawl_interact.server import live_view  # Fakes need none.
 
@@ -113,14 +113,19 @@ def _let_in(request: web.Request, *kinds: str) -> Browser:
     browser = request.app[BROWSERS].get(request.match_info["browser_id"])
     if browser is None:
         raise web.HTTPForbidden(text="This link opens nothing.")
-    tokens = {"cdp": browser.cdp_token, "watch": browser.watch_token, "control": browser.control_token}
-    if not any(_shows(request, tokens[kind]) for kind in kinds):
+    if _opens(request, browser) not in kinds:
         raise web.HTTPForbidden(text="This link opens nothing.")
     if not browser.alive:
         raise web.HTTPGone(text="This browser has ended.")
     return browser
 
 
-def _shows(request: web.Request, token: str) -> bool:
+def _opens(request: web.Request, browser: Browser) -> str | None:
+    """Tell what the token that the caller shows opens. A near miss takes as long as any other."""
     shown = request.query.get("token", "").encode(errors="surrogateescape")
-    return hmac.compare_digest(token.encode(), shown)
+    tokens = {browser.cdp_token: "cdp", browser.watch_token: "watch", browser.control_token: "control"}
+    found = None
+    for token, kind in (tokens | browser.grants).items():
+        if hmac.compare_digest(token.encode(), shown):
+            found = kind
+    return found

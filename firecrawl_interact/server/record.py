@@ -77,6 +77,10 @@ class Wish:
 
         read_only: Whether the link that is given out for watching cannot control.
 
+        scoped: Whether every link that is given out carries a token that was minted for it.
+
+        initial_url: Address that it opens first, or None.
+
         spec: What it is started with.
 
         configuration: The create body as it came, for the provider that gives it back.
@@ -90,6 +94,8 @@ class Wish:
     profile: ProfileUse | None = None
     live_view: bool = True
     read_only: bool = False
+    scoped: bool = False
+    initial_url: str | None = None
     spec: LaunchSpec = attrs.field(factory=LaunchSpec)
     configuration: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
 
@@ -133,6 +139,11 @@ class Browser:
         watch_token: Opens the live view, and nothing more.
 
         control_token: Opens the live view, clicks and keys included.
+
+        grants: Further tokens that were minted for it, each with what it opens: ``cdp``, ``watch`` or
+            ``control``.
+
+        scoped: Whether tokens were minted: then its id opens nothing any more, whoever shows it.
     """
 
     id: str
@@ -150,6 +161,8 @@ class Browser:
     cdp_token: str = attrs.field(factory=_token, repr=False)
     watch_token: str = attrs.field(factory=_token, repr=False)
     control_token: str = attrs.field(factory=_token, repr=False)
+    grants: dict[str, str] = attrs.field(factory=dict[str, str], repr=False)
+    scoped: bool = False
     ending: asyncio.Task[None] | None = attrs.field(default=None, repr=False)
     _connections: int = 0
 
@@ -178,6 +191,20 @@ class Browser:
             if idle_end < end:
                 return idle_end, EndReason.IDLE
         return end, EndReason.TTL
+
+    def grant(self, kind: str) -> str:
+        """
+        Mint a token. The first one makes those worthless that were given out before.
+
+        Args:
+            kind: What it opens: ``cdp``, ``watch`` or ``control``.
+        """
+        if not self.scoped:
+            self.scoped = True
+            self.cdp_token, self.watch_token, self.control_token = _token(), _token(), _token()
+        token = _token()
+        self.grants[token] = kind
+        return token
 
     def touch(self) -> None:
         """Note that it was used. Cheap: called for every chunk of CDP traffic."""

@@ -13,7 +13,7 @@ import pytest
 
 from firecrawl_interact.errors import LocalBrowserError
 from firecrawl_interact.server.browsers import Browsers
-from firecrawl_interact.server.dialects import anchor
+from firecrawl_interact.server.dialects import anchor_sessions
 from firecrawl_interact.server.fake import FakeEngine, FakeLauncher
 from firecrawl_interact.server.record import EndReason
 from firecrawl_interact.server.settings import ServerSettings
@@ -383,9 +383,8 @@ async def test_another_teams_session_cannot_be_seen_or_ended(serve: Serve):
         ("DELETE", "/v1/sessions/pending-interventions"),
         ("DELETE", "/v1/sessions/%20all"),
         ("GET", "/v1/sessions/all"),
-        ("POST", "/v1/sessions/async"),
-        ("GET", "/v1/sessions/history"),
-        ("POST", "/v1/batch-sessions"),
+        ("GET", "/v1/sessions/async"),
+        ("POST", "/v1/webhooks"),
     ],
 )
 async def test_what_is_not_offered_ends_and_makes_nothing(serve: Serve, method: str, path: str):
@@ -468,7 +467,7 @@ async def test_a_browser_that_takes_too_long_to_stop_is_a_500(serve: Serve, monk
         await stop(engine)
 
     monkeypatch.setattr(FakeEngine, "stop", wait)
-    monkeypatch.setattr(anchor, "STOP_PATIENCE", 0)
+    monkeypatch.setattr(anchor_sessions, "STOP_PATIENCE", 0)
     try:
         late = await server.ask("DELETE", f"/v1/sessions/{session_id}")
     finally:

@@ -53,6 +53,8 @@ def read_wish(body: Any, *, team: str, minute: float) -> Wish:
         if profile is None
         else ProfileUse(name=profile.name, saves=profile.persist, alone=False),
         read_only=session.live_view is not None and session.live_view.read_only is True,
+        scoped=session.scoped_access is not None and session.scoped_access.active,
+        initial_url=session.initial_url,
         spec=_spec(browser.viewport),
         configuration=body,
     )

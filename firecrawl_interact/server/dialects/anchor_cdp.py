@@ -41,10 +41,10 @@ async def _version(request: web.Request) -> web.StreamResponse:
 
 
 def _let_in(request: web.Request) -> Browser:
-    """Find the browser of the query's session id, if the query's key may have it."""
+    """Find the browser that the query's id names, if its key may have it and the id still opens it."""
     team = request.app[KEYRING].team(request.query.get("apiKey", ""))
     browser = request.app[BROWSERS].get(request.query.get("sessionId", ""))
-    if team is None or browser is None or browser.wish.team != team:
+    if team is None or browser is None or browser.wish.team != team or browser.scoped:
         raise web.HTTPUnauthorized(text="Invalid API Key or browser session ID")
     if not browser.alive:
         raise web.HTTPGone(text="This browser has ended.")
