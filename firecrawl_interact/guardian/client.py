@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
 import os
 import threading
@@ -13,15 +14,17 @@ from typing import Any
 
 import attrs
 
-from firecrawl_interact.errors import TransportError, TransportTimeoutError
+from firecrawl_interact.errors import TransportError
 from firecrawl_interact.guardian import messages
 from firecrawl_interact.guardian.helper import CannotStartError, Helper
+from firecrawl_interact.guardian.relays import Relays
 from firecrawl_interact.guardian.styles import Style, Styles
 from firecrawl_interact.models import Answer, EndRequest, LineSettings, Request, Search
 
 FALSE_STARTS_MAX = 3  # Helper processes in a row that die before they are up: then there is no more.
 STEADY = 5.0  # Seconds: one that dies younger is replaced after a pause.
 PAUSE_LONGEST = 30.0  # Seconds to which that pause grows.
+SETTLE_DELAY = 0.02  # Seconds the news of a settled debt may wait for others; lost, it costs one DELETE more.
 
 _log = logging.getLogger("firecrawl_interact")
 
@@ -35,28 +38,6 @@ class _Owed:
     until: float
     taken: bool = False
     done: Callable[[bool], None] | None = None
-
-
-@attrs.define(eq=False)
-class _Relay:
-    """Somebody who waits for the answer to a relayed create."""
-
-    loop: asyncio.AbstractEventLoop
-    answer: asyncio.Future[Answer]
-
-    def settle(self, answer: Answer | TransportError) -> None:
-        try:
-            self.loop.call_soon_threadsafe(self._settle, answer)
-        except RuntimeError:
-            pass  # The loop is closed: nobody waits any more.
-
-    def _settle(self, answer: Answer | TransportError) -> None:
-        if self.answer.done():
-            return
-        if isinstance(answer, Answer):
-            self.answer.set_result(answer)
-        else:
-            self.answer.set_exception(answer)
 
 
 class Guardian:
@@ -81,7 +62,8 @@ class Guardian:
         self._helper: Helper | None = None
         self._styles = Styles(self._write)
         self._owed: dict[str, _Owed] = {}
-        self._relays: dict[str, _Relay] = {}
+        self._relays = Relays()
+        self._news = b""  # Of settled debts, to go along with what is told next.
         self._early_deaths = 0
         self._false_starts = 0
 
@@ -167,10 +149,18 @@ class Guardian:
             self._tell(debt, _Owed((style,), told, until))
 
     def settled(self, debt: str) -> None:
-        """Tell that nothing is owed any more: the session is gone, given up, or never came to be."""
+        """
+        Tell that nothing is owed any more: the session is gone, given up, or never came to be.
+
+        In a running event loop that may be told a moment later, to save a call to the system.
+        """
         with self._lock:
-            if self._drop(debt):
-                self._write(messages.pack(messages.SETTLED, debt))
+            if not self._drop(debt):
+                return
+            first = not self._news
+            self._news += messages.pack(messages.SETTLED, debt)
+            if first:
+                self._flush_soon()
 
     def hand_over(self, debt: str, done: Callable[[bool], None] | None = None) -> bool:
         """
@@ -242,8 +232,6 @@ class Guardian:
             TransportError: The line failed, or the helper process did. ``sent`` is False if no
                 byte of the request left.
         """
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Answer] = loop.create_future()
         with self._lock:
             self._start()
             if self._off or self._helper is None:
@@ -271,7 +259,7 @@ class Guardian:
             )
             self._drop(debt)
             self._keep(debt, _Owed(styles, planned, until))
-            self._relays[debt] = _Relay(loop, answer)
+            answer = self._relays.expect(debt)
             self._helper.write(told)
         return await answer
 
@@ -279,10 +267,12 @@ class Guardian:
         """Let the helper process go. It pays what is still owed, then ends; the next use starts another."""
         with self._lock:
             helper, self._helper = self._helper, None
+            news, self._news = self._news, b""
             for debt in list(self._owed):
                 self._drop(debt)
             self._styles = Styles(self._write)
             if helper is not None:
+                helper.write(news)
                 helper.hang_up()
 
     # --- telling ------------------------------------------------------------------------
@@ -303,8 +293,20 @@ class Guardian:
         return owed
 
     def _write(self, data: bytes) -> None:
+        news, self._news = self._news, b""
         if self._helper is not None:
-            self._helper.write(data)
+            self._helper.write(news + data)
+
+    def _flush_soon(self) -> None:
+        try:
+            asyncio.get_running_loop().call_later(SETTLE_DELAY, self._flush)
+        except RuntimeError:  # No loop here: at the interpreter's end there is no later.
+            self._flush()
+
+    def _flush(self) -> None:
+        with self._lock:
+            if self._news:
+                self._write(b"")
 
     # --- starting and replacing ---------------------------------------------------------
 
@@ -340,7 +342,7 @@ class Guardian:
             if self._helper is not helper:
                 return
             self._helper = None
-            relays, self._relays = self._relays, {}
+            relays, self._relays = self._relays, Relays()
             young = time.monotonic() - helper.started < STEADY
             self._early_deaths = self._early_deaths + 1 if young else 0
             self._false_starts = 0 if helper.ready else self._false_starts + 1
@@ -351,8 +353,7 @@ class Guardian:
                 if not owed.told or owed.until < now:
                     self._drop(debt)
             pause = min(0.05 * 2.0**self._early_deaths, PAUSE_LONGEST) if self._early_deaths > 1 else 0.0
-        for relay in relays.values():
-            relay.settle(TransportError("The guardian died before it had the answer.", sent=True))
+        relays.fail(TransportError("The guardian died before it had the answer.", sent=True))
         if pause:
             time.sleep(pause)
         with self._lock:
@@ -367,16 +368,8 @@ class Guardian:
             self._over(debt, *rest)
             return
         with self._lock:
-            relay = self._relays.pop(debt, None)
-        if relay is None:
-            return
-        if kind == messages.ANSWER:
-            status, headers, body = rest
-            relay.settle(Answer(status, headers, body.encode("latin-1")))
-        else:
-            text, sent, timed_out = rest
-            kind_of_error = TransportTimeoutError if timed_out else TransportError
-            relay.settle(kind_of_error(text, sent=sent))
+            relays = self._relays
+        relays.settle(debt, kind, rest)
 
     def _over(self, debt: str, gone: bool) -> None:
         with self._lock:
@@ -410,8 +403,14 @@ def _after_fork_in_child() -> None:
         each._forked()  # noqa: SLF001  # the same module's
 
 
+def _before_exit() -> None:
+    for each in tuple(_all):
+        each._flush()  # noqa: SLF001  # the same module's
+
+
 _all: weakref.WeakSet[Guardian] = weakref.WeakSet()
 _guardian = Guardian()
+atexit.register(_before_exit)
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)

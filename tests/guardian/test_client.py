@@ -14,7 +14,7 @@ from guardian_kit import LINE, Provider, create, end, ended, search
 
 from firecrawl_interact.errors import TransportError, TransportTimeoutError
 from firecrawl_interact.guardian import helper
-from firecrawl_interact.guardian.client import Guardian
+from firecrawl_interact.guardian.client import SETTLE_DELAY, Guardian
 from firecrawl_interact.guardian.styles import STYLES_MAX
 from firecrawl_interact.models import Request
 
@@ -397,6 +397,37 @@ def test_settled_debt_is_no_longer_tried(keeper, provider):
 
     assert outcome.wait()
     assert [] == reports
+
+
+async def test_settled_debts_are_told_together_with_what_comes_next(keeper, provider, monkeypatch):
+    """
+    In a loop the news of an end waits a moment, and no call to the system is made for it alone.
+    """
+    provider.open("s1", "s2", "s3")
+    tell_opened(keeper, provider, "s1", "s2")
+    told = []
+    monkeypatch.setattr(helper.Helper, "write", lambda _, data: told.append(data.count(b"\n")))
+
+    keeper.settled("s1")
+    keeper.settled("s2")
+    tell_opened(keeper, provider, "s3")
+
+    assert [3] == told
+
+
+async def test_news_of_a_settled_debt_waits_for_no_other(keeper, provider):
+    """
+    It is told by itself a moment later: the death of its owner then ends nothing twice.
+    """
+    provider.open("s1", "s2")
+    tell_opened(keeper, provider, "s1", "s2")
+    keeper.settled("s2")
+
+    await asyncio.sleep(SETTLE_DELAY * 2)  # The timer was set before, so it is due before.
+    keeper._helper.hang_up()
+    await asyncio.to_thread(provider.wait, lambda: "s1" not in provider.alive)
+
+    assert {"s2": []} == provider.alive
 
 
 def test_unknown_debt_cannot_be_handed_over(keeper):
