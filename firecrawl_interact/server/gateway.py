@@ -14,6 +14,7 @@ HANDSHAKE_TIMEOUT = 10.0  # Seconds the browser has to take a connection.
 FLUSH_TIMEOUT = 5.0  # Seconds one side has to take what is left when the other has gone.
 
 _BUFFER = 1024 * 1024  # Bytes that wait for a slow reader before its opposite is held back.
+_CHUNK = 256 * 1024  # Bytes taken at a time.
 _LONGEST_HEAD = 16 * 1024  # Bytes of the browser's answer to the handshake.
 _HEAD_END = b"\r\n\r\n"
 
@@ -87,8 +88,13 @@ class _Handshake(asyncio.Protocol):
             self.answered.set_exception(exc or ConnectionResetError("closed during the handshake"))
 
 
-class _Side(asyncio.Protocol):
-    """One side of a joined pair: what arrives here is written there."""
+class _Side(asyncio.BufferedProtocol):
+    """
+    One side of a joined pair: what arrives here is written there.
+
+    Into a buffer of its own: asyncio's own reading allocates and frees one of this size for every chunk,
+    which halves the speed of small messages.
+    """
 
     def __init__(
         self,
@@ -99,12 +105,17 @@ class _Side(asyncio.Protocol):
     ) -> None:
         self._other = other
         self._write = other.write
+        self._chunk = memoryview(bytearray(_CHUNK))
         self._on_data = on_data
         self._on_lost = on_lost
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def data_received(self, data: bytes) -> None:
-        self._write(data)
+    def get_buffer(self, sizehint: int) -> memoryview:
+        del sizehint
+        return self._chunk
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._write(bytes(self._chunk[:nbytes]))  # A copy: what cannot be sent at once is kept.
         if self._on_data is not None:
             self._on_data()
 
