@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NoReturn
 
 from firecrawl_interact.errors import (
+    BackendError,
     CreateUnknownError,
     InteractError,
     InvalidOptionError,
@@ -107,6 +108,11 @@ class Asking:
         """Send the create; return an answer that says something was made, or raise."""
         try:
             answer = await self._post(attempt, deadline)
+            if _made(answer) and attempt.backend.pending(answer) is not None:
+                from firecrawl_interact.lifecycle.arrival import arrival  # few providers answer early
+
+                transport = self._hub.transport(attempt.backend)
+                answer = await arrival(attempt.backend, transport, answer, deadline=deadline)
         except asyncio.CancelledError as error:  # Ended by the end clock, with the POST under way.
             attempt.ended = time.time()
             attempt.record.hand_over()
@@ -130,6 +136,9 @@ class Asking:
                 await self._give_up(attempt, error)
             else:
                 await self._end_misfit(attempt, error.session_id, error)
+            raise
+        except BackendError:  # Nothing came of a create that was accepted.
+            await self._end_marked(attempt)
             raise
         except Exception as error:  # noqa: BLE001  # boundary: a third party's backend; something was made
             await self._give_up(attempt, error)
@@ -223,6 +232,11 @@ class Asking:
 
     async def _give_up(self, attempt: unknown.Attempt, cause: BaseException) -> NoReturn:
         """Raise `CreateUnknownError`, after ending what can be proved to be ours."""
+        ended = await self._end_marked(attempt)
+        raise unknown.error(attempt, cause, recovered=ended) from cause
+
+    async def _end_marked(self, attempt: unknown.Attempt) -> tuple[str, ...]:
+        """End what can be proved to be ours, and return the ids that are confirmed as gone."""
         attempt.ended = time.time()
         transport = self._hub.transport(attempt.backend)
         if attempt.plan.search is not None:
@@ -239,8 +253,7 @@ class Asking:
             await asyncio.wait(payments, timeout=bounds.CLOSE_TIMEOUT)
         else:
             attempt.record.hand_over()
-        ended = tuple(debt.info.id for debt in debts if debt.settled)
-        raise unknown.error(attempt, cause, recovered=ended) from cause
+        return tuple(debt.info.id for debt in debts if debt.settled)
 
 
 def _made(answer: Answer) -> bool:

@@ -12,12 +12,16 @@ SWEEP_AGAIN = (0.5, 2.0, 10.0)  # Seconds after which a sweep that saw other own
 TRANSPORT_CLOSE = 2.0  # Seconds a transport may take to close its connections.
 LEDGER_ANSWER = 5.0  # Seconds a ledger may take to write one line; then it is left out.
 SWEEP_GRACE = 1.0  # Seconds a sweep of the ledger, which is nobody's debt here, may hold the loop's end.
+RECEIPT_ANSWER = 2.0  # Seconds a provider may take to tell what a session that is gone has cost.
 
 NOT_SENT_PAUSES = (0.1, 0.4, 1.0)  # Seconds before a create that surely never left is sent again, at most.
 REFUSED_TRIES = 3  # Repeats of a create refused with "come later".
 RATE_WAIT = 60.0  # Seconds; a provider that wants a longer pause, in words only, is not waited for.
 SEARCHES = (0.0, 0.2, 0.5, 1.0)  # Seconds after a lost answer at which the mark is looked for.
 SEARCH_ATTEMPT = 5.0  # Seconds for one such look.
+ARRIVAL_PAUSES = (0.1, 0.2, 0.4, 0.7, 1.0)  # Seconds between looks for a session to come; the last repeats.
+ARRIVAL_ATTEMPT = 10.0  # Seconds for one such look.
+ARRIVAL_NOT_FOUND = 3  # Looks at which a create that was just accepted may be unknown.
 APPEARS_WITHIN = 60.0  # Seconds after a create for which a guardian goes on looking for its mark.
 
 LATER = (

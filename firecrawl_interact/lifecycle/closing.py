@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 
-from firecrawl_interact.lifecycle import bounds
+from firecrawl_interact.lifecycle import bounds, receipts
 from firecrawl_interact.lifecycle.debt import DebtState
 from firecrawl_interact.lifecycle.hub import Hub
 from firecrawl_interact.lifecycle.owned import Patience
@@ -60,6 +60,8 @@ async def close_session(debt: Debt, terms: CloseTerms, *, body: BaseException | 
     if failure is not None and outcome is not None:
         outcome.add_note(str(failure))
     patience.hand_on()
+    if failure is None and (body is None or isinstance(body, Exception)):  # Who is cancelled waits no longer.
+        await receipts.complete(debt)
     if failure is None or body is not None:
         return
     if terms.on_unconfirmed == "raise":

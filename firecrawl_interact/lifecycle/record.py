@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import secrets
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+import attrs
 
 from firecrawl_interact.errors import TransportError
+from firecrawl_interact.ledger.base import Taking
 from firecrawl_interact.ledger.entry import Entry
 from firecrawl_interact.lifecycle import bounds
 from firecrawl_interact.transport.deadline import Deadline
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from firecrawl_interact.lifecycle.debt import Debt
     from firecrawl_interact.lifecycle.layers import Layers
     from firecrawl_interact.models import Answer, CreatePlan
+
+T = TypeVar("T")
 
 
 class Record:
@@ -69,7 +74,41 @@ class Record:
     async def plan(self) -> None:
         """Tell, before the create is sent, that a session may come to be."""
         now = time.time()
-        if self._guardian is not None and self._line is not None and not self._relayed:
+        if not self._relayed:
+            self._plan_with_guardian(now)
+        ledger = self._layers.ledger
+        if ledger is not None and await self._write(self._plan_in(ledger, now)):
+            self._ledger = ledger
+
+    async def take(self, debt: Debt) -> Taking:
+        """
+        Tell of a session that runs already, unless the ledger says that a living owner has it.
+
+        A ledger that does not know who has what is told as of a create.
+        """
+        ledger = self._layers.ledger
+        take = getattr(ledger, "take", None)
+        if ledger is None or take is None:
+            await self.plan()
+            await self.opened(debt)
+            return Taking(held=False)
+        now = time.time()
+        entry = attrs.evolve(
+            self._entry(ledger, now),
+            session_id=debt.info.id,
+            expires_at=debt.until - bounds.EXPIRY_MARGIN,
+        )
+        taking: Taking | None = await self._ask(take(entry))
+        if taking is not None and taking.held:
+            return taking
+        if taking is not None:
+            self._ledger = ledger
+        self._plan_with_guardian(now)
+        self._open_with_guardian(debt)
+        return Taking(held=False)
+
+    def _plan_with_guardian(self, now: float) -> None:
+        if self._guardian is not None and self._line is not None:
             self._guardian.plan(
                 self.id,
                 line=self._line,
@@ -77,12 +116,15 @@ class Record:
                 until=now + self._create_within + self._plan.ttl + bounds.EXPIRY_MARGIN,
                 appears_by=now + min(self._backend.open_timeout, bounds.APPEARS_WITHIN),
             )
-        ledger = self._layers.ledger
-        if ledger is not None and await self._write(self._plan_in(ledger, now)):
-            self._ledger = ledger
 
-    async def _plan_in(self, ledger: Ledger, now: float) -> None:
-        entry = Entry(
+    def _open_with_guardian(self, debt: Debt) -> None:
+        if self._guardian is not None and self._line is not None:
+            self._guardian.opened(
+                self.id, debt.end, line=self._line, session_id=debt.info.id, until=debt.until
+            )
+
+    def _entry(self, ledger: Ledger, now: float) -> Entry:
+        return Entry(
             id=self.id,
             backend=self._backend.name,
             base_url=self._backend.base_url,
@@ -93,7 +135,9 @@ class Record:
             # The provider counts from the moment at which it has made the browser.
             expires_at=now + self._create_within + self._plan.ttl,
         )
-        await ledger.plan(entry)
+
+    async def _plan_in(self, ledger: Ledger, now: float) -> None:
+        await ledger.plan(self._entry(ledger, now))
 
     async def relay(self, *, timeout: float) -> Answer:
         """
@@ -105,6 +149,7 @@ class Record:
         plan = self._plan
         if self._guardian is None or self._line is None or plan.end is None:
             raise TransportError("This create cannot be relayed: there is no guardian for it.", sent=False)
+        now = time.time()
         return await self._guardian.relay(
             self.id,
             plan.request,
@@ -112,16 +157,14 @@ class Record:
             timeout=timeout,
             end=plan.end,
             id_path=plan.id_path,
-            until=time.time() + timeout + plan.ttl + bounds.EXPIRY_MARGIN,
+            until=now + timeout + plan.ttl + bounds.EXPIRY_MARGIN,
             search=plan.search,
+            appears_by=now + min(self._backend.open_timeout, bounds.APPEARS_WITHIN),
         )
 
     async def opened(self, debt: Debt) -> None:
         """Tell the id, as soon as the provider has."""
-        if self._guardian is not None and self._line is not None:
-            self._guardian.opened(
-                self.id, debt.end, line=self._line, session_id=debt.info.id, until=debt.until
-            )
+        self._open_with_guardian(debt)
         ledger = self._ledger
         if ledger is not None:
             expires_at = debt.until - bounds.EXPIRY_MARGIN
@@ -150,10 +193,18 @@ class Record:
 
     async def _write(self, call: Awaitable[None]) -> bool:
         """Have the ledger write something, within bounds; a ledger that cannot is left out."""
+
+        async def written() -> bool:
+            await call
+            return True
+
+        return bool(await self._ask(written()))
+
+    async def _ask(self, call: Awaitable[T]) -> T | None:
+        """Ask the ledger, within bounds; None from one that cannot answer, which is left out."""
         try:
             with Deadline(bounds.LEDGER_ANSWER):
-                await call
+                return await call
         except Exception as error:  # noqa: BLE001  # boundary: a ledger of the caller's own
             self._layers.ledger_failed(error)
-            return False
-        return True
+            return None
