@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
+from pathlib import Path
 
 import attrs
 
@@ -26,6 +27,10 @@ class ServerSettings:
 
         keys: Further API keys, each with the team it belongs to. Sessions belong to teams.
 
+        allow_execute: Whether code that a caller sends is run on this machine.
+
+        profile_dir: Folder in which profiles are kept; None has them end with the server.
+
         hosts: Names this server is reached by, besides loopback's and its own address.
 
         credits: What every team has left, for the 402s; None means enough. It is never used up.
@@ -44,6 +49,8 @@ class ServerSettings:
 
     generation: Generation = Generation.G3
     keys: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
+    allow_execute: bool = False
+    profile_dir: Path | None = None
     hosts: tuple[str, ...] = ()
     credits: int | None = None
     creates_per_minute: int | None = None
