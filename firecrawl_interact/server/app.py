@@ -16,12 +16,16 @@ from firecrawl_interact.server.dialects import (
     anchor_cdp,
     anchor_guard,
     firecrawl,
-    firecrawl_absent,
     firecrawl_guard,
+    firecrawl_replay,
+    firecrawl_runs,
+    firecrawl_scrapes,
 )
 from firecrawl_interact.server.doors import doors
-from firecrawl_interact.server.keys import BROWSERS, KEYRING, RATES, SETTINGS
+from firecrawl_interact.server.keys import BROWSERS, KEYRING, RATES, RUNNERS, SCRAPES, SETTINGS
 from firecrawl_interact.server.rates import Rates
+from firecrawl_interact.server.runs import Prompts, Runners, Runs
+from firecrawl_interact.server.scrapes import Scrapes
 from firecrawl_interact.server.settings import ServerSettings
 
 MAX_BODY = 10 * 1024 * 1024  # Bytes; Firecrawl's own limit.
@@ -44,6 +48,8 @@ def build_app(
     key: str | None = None,
     settings: ServerSettings | None = None,
     faults: Faults | None = None,
+    runs: Runs | None = None,
+    prompts: Prompts | None = None,
 ) -> web.Application:
     """
     Make the application that speaks both providers' wires over one table of browsers.
@@ -56,6 +62,10 @@ def build_app(
         settings: What else may be chosen.
 
         faults: Misbehaviour for tests.
+
+        runs: Who runs programs in the browsers; None refuses them.
+
+        prompts: Who follows instructions in plain language; None refuses them.
     """
     settings = settings or ServerSettings()
     middlewares = [doors(settings.hosts, _refuse, linked=links.LIVE)]
@@ -65,11 +75,13 @@ def build_app(
     app[BROWSERS] = browsers
     app[KEYRING] = Keyring(key, settings.keys)
     app[RATES] = Rates()
+    app[RUNNERS] = Runners(code=runs, prompts=prompts)
+    app[SCRAPES] = Scrapes(browsers.clock)
     app[SETTINGS] = settings
     if faults is not None:
         faults.setup(app)
     anchor.setup(app)
-    for room in (firecrawl_absent, firecrawl, anchor, anchor_cdp, links):
+    for room in (firecrawl_runs, firecrawl_scrapes, firecrawl_replay, firecrawl, anchor, anchor_cdp, links):
         app.add_routes(room.routes())
     # On shutdown: open CDP streams end with their browsers; aiohttp would wait a minute for them.
     # The cleanup context is for applications that never came to serve.

@@ -6,8 +6,12 @@ import asyncio
 import time
 from collections.abc import Callable
 
+import attrs
+
 from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.engine import Endpoint, LaunchSpec
+from firecrawl_interact.server.record import Browser
+from firecrawl_interact.server.runs import BrowserEndedError, RunOutcome
 
 
 class FakeEngine:
@@ -81,3 +85,58 @@ class FakeBrowsers(Browsers):
             clock: Wall-clock seconds.
         """
         super().__init__(FakeLauncher(delay=delay), limit=limit, clock=clock)
+
+
+@attrs.define(eq=False)
+class FakeRuns:
+    """
+    Runs of nothing, as a test scripts them.
+
+    Attributes:
+        outcomes: What the next runs come to, the first first; then each is a success without output.
+
+        asked: ``(browser's id, language, code, timeout)`` of every run.
+
+        started: Set whenever a run has begun.
+
+        proceed: Runs wait for it; cleared, it holds them.
+    """
+
+    outcomes: list[RunOutcome | Exception] = attrs.field(factory=list[RunOutcome | Exception])
+    asked: list[tuple[str, str, str, float]] = attrs.field(factory=list[tuple[str, str, str, float]])
+    started: asyncio.Event = attrs.field(factory=asyncio.Event)
+    proceed: asyncio.Event = attrs.field(factory=asyncio.Event)
+
+    def __attrs_post_init__(self) -> None:
+        """Hold nothing up."""
+        self.proceed.set()
+
+    async def run(self, browser: Browser, language: str, code: str, timeout: float) -> RunOutcome:
+        """Note what is asked, wait to proceed, and come to the next outcome."""
+        self.asked.append((browser.id, language, code, timeout))
+        self.started.set()
+        proceed = asyncio.create_task(self.proceed.wait())
+        await asyncio.wait((proceed, browser.engine.exited), return_when=asyncio.FIRST_COMPLETED)
+        proceed.cancel()
+        if browser.engine.exited.done():
+            raise BrowserEndedError
+        outcome = self.outcomes.pop(0) if self.outcomes else RunOutcome()
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
+@attrs.frozen
+class FakePrompts:
+    """
+    Prompts that lead to nothing.
+
+    Attributes:
+        runs: Where they are noted, with ``""`` as their language, and what scripts them.
+    """
+
+    runs: FakeRuns = attrs.field(factory=FakeRuns)
+
+    async def run(self, browser: Browser, text: str, timeout: float) -> RunOutcome:
+        """Do as `FakeRuns` does."""
+        return await self.runs.run(browser, "", text, timeout)

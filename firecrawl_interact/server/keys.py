@@ -7,9 +7,13 @@ from aiohttp import web
 from firecrawl_interact.server.auth import Keyring
 from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.rates import Rates
+from firecrawl_interact.server.runs import Runners
+from firecrawl_interact.server.scrapes import Scrapes
 from firecrawl_interact.server.settings import ServerSettings
 
 BROWSERS = web.AppKey("BROWSERS", Browsers)
 KEYRING = web.AppKey("KEYRING", Keyring)
 RATES = web.AppKey("RATES", Rates)
+RUNNERS = web.AppKey("RUNNERS", Runners)
+SCRAPES = web.AppKey("SCRAPES", Scrapes)
 SETTINGS = web.AppKey("SETTINGS", ServerSettings)

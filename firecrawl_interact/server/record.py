@@ -165,6 +165,7 @@ class Browser:
     scoped: bool = False
     ending: asyncio.Task[None] | None = attrs.field(default=None, repr=False)
     _connections: int = 0
+    _uses: int = 0
 
     @property
     def alive(self) -> bool:
@@ -186,7 +187,7 @@ class Browser:
         ttl = self.wish.ttl
         end = self.started_at + ttl if ttl is not None else float("inf")
         idle = self.wish.activity_ttl
-        if idle is not None and not (self._connections and self.wish.connections_count):
+        if idle is not None and not self._uses and not (self._connections and self.wish.connections_count):
             idle_end = self.last_activity + idle
             if idle_end < end:
                 return idle_end, EndReason.IDLE
@@ -209,6 +210,17 @@ class Browser:
     def touch(self) -> None:
         """Note that it was used. Cheap: called for every chunk of CDP traffic."""
         self.last_activity = self.clock()
+
+    @contextmanager
+    def used(self) -> Generator[None]:
+        """Hold while a program runs in it: until that ends it is not idle."""
+        self._uses += 1
+        self.touch()
+        try:
+            yield
+        finally:
+            self._uses -= 1
+            self.touch()
 
     @contextmanager
     def connected(self) -> Generator[None]:

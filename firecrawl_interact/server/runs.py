@@ -99,3 +99,18 @@ class Prompts(Protocol):
             BrowserEndedError: See there.
         """
         ...
+
+
+@attrs.frozen(kw_only=True)
+class Runners:
+    """
+    Who runs things on this server.
+
+    Attributes:
+        code: None if programs are refused.
+
+        prompts: None if instructions are.
+    """
+
+    code: Runs | None = None
+    prompts: Prompts | None = None
