@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
 
 from firecrawl_interact.backends._registry import resolve
 from firecrawl_interact.config import Settings
-from firecrawl_interact.errors import InvalidOptionError, SessionClosedError, UnsupportedError, UsageError
+from firecrawl_interact.errors import InvalidOptionError, SessionClosedError, UsageError
 from firecrawl_interact.lifecycle import bounds, layers
 from firecrawl_interact.lifecycle.closing import CloseTerms, close_session
-from firecrawl_interact.lifecycle.debt import DebtState, outstanding
+from firecrawl_interact.lifecycle.debt import DebtState
 from firecrawl_interact.lifecycle.hub import Hub
 from firecrawl_interact.lifecycle.opening import open_session
 from firecrawl_interact.lifecycle.terms import Candidate, OpenTerms, candidates, check_hedge
@@ -27,6 +27,7 @@ from firecrawl_interact.models import (
     RunResult,
     SessionInfo,
     SessionOptions,
+    SessionRef,
     SessionState,
 )
 from firecrawl_interact.options import (
@@ -196,56 +197,70 @@ class Session:
 
     @staticmethod
     def attach(
-        session_id: str,
+        session: str | SessionRef,
         *,
         backend: str | Backend | None = None,
         api_key: str | None = None,
         base_url: str | None = None,
         owned: bool = False,
+        close_timeout: Seconds | None = None,
+        on_unconfirmed: OnUnconfirmed | None = None,
+        guardian: bool | None = None,
+        ledger: bool | Ledger | None = None,
     ) -> PendingSession[Session]:
         """
         Take up a session that runs already; enter or await what comes back.
 
         Args:
-            session_id: The provider's id.
+            session: The `ref` of a session, which knows its backend and address; or the
+                provider's id.
 
-            backend: A name or a configured backend, as in `create`.
+            backend: A name or a configured backend, as in `create`; the reference's if None.
 
             api_key: Key for a backend given by name; else the environment's.
 
-            base_url: Origin of a backend given by name; else the environment's.
+            base_url: Origin of a backend given by name; else the reference's or environment's.
 
-            owned: True takes on the promise: leaving ends the session. False only looks on.
+            owned: True takes on the promise: leaving ends the session. It must have no owner
+                any more, see `detach`. False only looks on.
+
+            close_timeout: As in `create`.
+
+            on_unconfirmed: As in `create`.
+
+            guardian: As in `create`, for an *owned* session.
+
+            ledger: As in `create`, for an *owned* session; it is what knows other owners.
 
         Raises:
             InvalidOptionError: The id cannot be one.
             UnsupportedError: The session belongs to another process's local server.
             SessionNotFoundError: On entering: the provider knows no such session.
             SessionGoneError: On entering: it has ended.
+            UsageError: The reference is of another backend or address; or, on entering, the
+                session that is to be *owned* has an owner that lives on this machine.
         """
-        from firecrawl_interact.lifecycle.attaching import attach_session  # rarely used
+        from firecrawl_interact.lifecycle.attaching import attach_session, locate  # rarely used
 
         settings = Settings.switches_from_env()
-        chosen, *others = resolve(backend, api_key=api_key, base_url=base_url)
-        if others:
-            names = ", ".join(each.name for each in (chosen, *others))
-            raise UsageError(f"A session is attached at one backend, not at {names}: pass backend=.")
-        chosen.end_request(session_id)  # Refuses what cannot be an id.
-        if chosen.name == "local" and all(debt.info.id != session_id for debt in tuple(outstanding)):
-            raise UnsupportedError(
-                f"Session {session_id!r} is none of this process's local sessions; a local browser lives and "
-                "dies with the process that opened it, so another cannot take it up."
-            )
-        stand_behind = layers.choose(chosen, guardian=None, ledger=None, relay=False, settings=settings)
+        close = _close_terms(close_timeout, on_unconfirmed)
+        chosen, ref = locate(session, backend=backend, api_key=api_key, base_url=base_url)
+        owns = bool(switch("owned", owned))
+        candidate = Candidate(
+            backend=chosen,
+            layers=layers.choose(
+                chosen,
+                guardian=switch("guardian", guardian),
+                ledger=ledger_choice(ledger),
+                relay=False,
+                settings=settings,
+            ),
+            options=SessionOptions(),
+        )
 
         async def opened() -> Session:
-            info, debt = await attach_session(
-                Hub.running(),
-                Candidate(backend=chosen, layers=stand_behind, options=SessionOptions()),
-                session_id,
-                owned=owned,
-            )
-            return Session(info, debt, CloseTerms(), chosen)
+            info, debt = await attach_session(Hub.running(), candidate, ref, owned=owns)
+            return Session(info, debt, close, chosen)
 
         return PendingSession(opened, chosen.name)
 
@@ -260,6 +275,16 @@ class Session:
     def backend(self) -> str:
         """Name of the backend that made it."""
         return self._info.backend
+
+    @property
+    def ref(self) -> SessionRef:
+        """Where it runs, for `attach` in another process; holds neither key nor links."""
+        return SessionRef(
+            backend=self.backend,
+            session_id=self.id,
+            base_url=self._backend.base_url,
+            expires_at=self.expires_at,
+        )
 
     @property
     def state(self) -> SessionState:
@@ -388,7 +413,7 @@ class Session:
         Returns only after guardian and ledger have let go.
 
         Returns:
-            The id, for `Session.attach`.
+            The id, for `Session.attach`; `ref` says more, and stays valid.
 
         Raises:
             SessionClosedError: It has been closed already.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from firecrawl_interact.lifecycle.debt import Debt
     from firecrawl_interact.lifecycle.layers import Layers
     from firecrawl_interact.models import Answer, CreatePlan
-
-T = TypeVar("T")
 
 
 class Record:
@@ -93,19 +91,20 @@ class Record:
             await self.opened(debt)
             return Taking(held=False)
         now = time.time()
-        entry = attrs.evolve(
-            self._entry(ledger, now),
-            session_id=debt.info.id,
-            expires_at=debt.until - bounds.EXPIRY_MARGIN,
-        )
-        taking: Taking | None = await self._ask(take(entry))
-        if taking is not None and taking.held:
-            return taking
-        if taking is not None:
+        taking = Taking(held=False)
+
+        async def taken() -> None:
+            nonlocal taking
+            expires_at = debt.until - bounds.EXPIRY_MARGIN
+            entry = attrs.evolve(self._entry(ledger, now), session_id=debt.info.id, expires_at=expires_at)
+            taking = await take(entry)
+
+        if await self._write(taken()) and not taking.held:
             self._ledger = ledger
-        self._plan_with_guardian(now)
-        self._open_with_guardian(debt)
-        return Taking(held=False)
+        if not taking.held:
+            self._plan_with_guardian(now)
+            self._open_with_guardian(debt)
+        return taking
 
     def _plan_with_guardian(self, now: float) -> None:
         if self._guardian is not None and self._line is not None:
@@ -193,18 +192,10 @@ class Record:
 
     async def _write(self, call: Awaitable[None]) -> bool:
         """Have the ledger write something, within bounds; a ledger that cannot is left out."""
-
-        async def written() -> bool:
-            await call
-            return True
-
-        return bool(await self._ask(written()))
-
-    async def _ask(self, call: Awaitable[T]) -> T | None:
-        """Ask the ledger, within bounds; None from one that cannot answer, which is left out."""
         try:
             with Deadline(bounds.LEDGER_ANSWER):
-                return await call
+                await call
         except Exception as error:  # noqa: BLE001  # boundary: a ledger of the caller's own
             self._layers.ledger_failed(error)
-            return None
+            return False
+        return True

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import enum
+import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 import attrs
+
+from firecrawl_interact.errors import InvalidOptionError
 
 DEFAULT_TTL = 600  # Seconds. Always sent: the providers' own defaults contradict each other.
 DEFAULT_ACTIVITY_TTL = 300  # Seconds; never more than the ttl asked for.
@@ -170,3 +173,37 @@ class SessionRef:
     session_id: str
     base_url: str
     expires_at: datetime | None = None
+
+    def to_json(self) -> str:
+        """Write it as one line of JSON."""
+        when = None if self.expires_at is None else self.expires_at.isoformat()
+        return json.dumps(
+            {
+                "backend": self.backend,
+                "session_id": self.session_id,
+                "base_url": self.base_url,
+                "expires_at": when,
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """
+        Read what `to_json` wrote. Keys of later releases are passed over.
+
+        Raises:
+            InvalidOptionError: It is no such thing; the text is not repeated.
+        """
+        try:
+            found: Any = json.loads(text)
+            names = [found[name] for name in ("backend", "session_id", "base_url")]
+            when = found.get("expires_at")
+            expires_at = None if when is None else datetime.fromisoformat(when)
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+            names, expires_at = [None], None
+        if not all(isinstance(name, str) and name for name in names) or (
+            expires_at is not None and expires_at.tzinfo is None
+        ):
+            raise InvalidOptionError("This is no JSON of a SessionRef.", option="session")
+        backend, session_id, base_url = names
+        return cls(backend=backend, session_id=session_id, base_url=base_url, expires_at=expires_at)

@@ -271,19 +271,22 @@ async def test_session_whose_end_is_under_way_cannot_be_detached(backend):
 
 async def test_cancelled_attach_takes_nothing_over(monkeypatch, backend):
     """An attach that is cancelled before it is done leaves the session as it was."""
-    async with Session.create(backend=backend):
+    session = await Session.create(backend=backend)
+    await session.detach()
+    with monkeypatch.context() as patch:
         ledger = broken_ledger(plan="hang")
-        monkeypatch.setattr(layers, "_ledger", lambda _: ledger)
+        patch.setattr(layers, "_ledger", lambda _: ledger)
         task = asyncio.create_task(attach(backend))
         for _ in range(20):
             await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        owed = len(outstanding)
-        alive = set(backend.alive)
+    owed = len(outstanding)
+    alive = set(backend.alive)
+    await (await attach(backend)).aclose()
 
-    assert 1 == owed
+    assert 0 == owed
     assert {"s1"} == alive
 
 
