@@ -8,6 +8,7 @@ import time
 from .answers import (
     NOT_FOUND,
     NOT_FOUND_PAUSE,
+    NOT_FOUND_TRIES,
     OK,
     PAUSE_LONGEST,
     Verdict,
@@ -83,7 +84,7 @@ class Payment:
             return 0.0
         if status == NOT_FOUND:
             self._not_found += 1
-            return NOT_FOUND_PAUSE
+            return NOT_FOUND_PAUSE if self._not_found <= NOT_FOUND_TRIES else max(NOT_FOUND_PAUSE, wait)
         asked = retry_after(headers, now=now)
         return wait if asked is None else pause(0, asked)
 

@@ -65,6 +65,8 @@ class Debt:
 
         receipt: The confirmation, once there is one.
 
+        told: Answers that confirmed a part of the end, where it is sent more than once.
+
         failure: Why the last payment was not confirmed.
 
         later_tries: How many later tries the living process has made.
@@ -80,13 +82,14 @@ class Debt:
     state: DebtState = DebtState.OWED
     payment: Owned[None] | None = None
     receipt: CloseReceipt | None = None
+    told: list[Answer] = attrs.field(factory=list["Answer"])
     failure: CloseError | None = None
     later_tries: int = 0
 
     @property
     def title(self) -> str:
         """The session as texts name it: in part, since at Anchor an id alone opens the browser."""
-        return f"{self.backend.name} session {self.info.id[:_ID_SHOWN]}..."
+        return f"{self.backend.name} session {self.info.id.rpartition('/')[2][:_ID_SHOWN]}..."
 
     @property
     def settled(self) -> bool:

@@ -17,7 +17,7 @@ from firecrawl_interact.lifecycle.debt import Debt, DebtState, given_up, outstan
 from firecrawl_interact.lifecycle.exit import expect_exit, note_drain
 from firecrawl_interact.lifecycle.nap import Nap
 from firecrawl_interact.lifecycle.owned import Owned
-from firecrawl_interact.lifecycle.paying import Outcome, pay
+from firecrawl_interact.lifecycle.paying import Outcome, added_up, pay
 from firecrawl_interact.models import CloseReceipt
 from firecrawl_interact.transport.deadline import Deadline
 
@@ -166,9 +166,11 @@ class Hub:
     async def _pay(self, debt: Debt, nap: Nap, total: float) -> None:
         try:
             try:
-                outcome = await pay(debt.end, debt.info.id, self.transport(debt.backend), nap, total=total)
+                transport = self.transport(debt.backend)
+                outcome = await pay(lambda: debt.end, debt.info.id, transport, nap, total=total)
             except Exception as error:  # noqa: BLE001  # boundary: a third party's transport; still owed
                 outcome = Outcome(gone=False, problem=error)
+            debt.told.extend(outcome.earlier)
             if not outcome.gone:
                 debt.failure = debt.unconfirmed(outcome.answer, outcome.problem)
                 self._try_later(debt)
@@ -253,7 +255,7 @@ def _receipt(debt: Debt, answer: Answer | None) -> CloseReceipt:
     if answer is None:
         return CloseReceipt(confirmed=True)
     try:
-        return debt.backend.read_ended(answer)
+        return added_up([debt.backend.read_ended(each) for each in (*debt.told, answer)])
     except Exception:  # noqa: BLE001  # boundary: a third party's backend must not turn a confirmed end into a failure
         _log.warning("The %s backend could not read a confirmed end.", debt.backend.name, exc_info=True)
         return CloseReceipt(confirmed=True)

@@ -127,10 +127,10 @@ async def _settle(entry: Entry, backend: Backend) -> SweepOutcome:
             return SweepOutcome.OWED if still else SweepOutcome.NOTHING
         session_id = found[0]
     try:
-        end = backend.end_request(session_id)
+        end = backend.end_request(session_id, born=entry.planned_at)
     except InteractError:
         return SweepOutcome.UNKNOWN  # An id that cannot be one is not sent anywhere.
-    outcome = await pay(end, session_id, transport, Nap(), total=bounds.DELETE_TOTAL)
+    outcome = await pay(lambda: end, session_id, transport, Nap(), total=bounds.DELETE_TOTAL)
     return SweepOutcome.ENDED if outcome.gone else SweepOutcome.OWED
 
 
