@@ -8,9 +8,10 @@ from typing import Protocol
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from firecrawl_interact.server import links
+from firecrawl_interact.server import dashboard, health, links, metrics
 from firecrawl_interact.server.auth import Keyring
 from firecrawl_interact.server.browsers import Browsers
+from firecrawl_interact.server.counts import Counts
 from firecrawl_interact.server.dialects import (
     anchor,
     anchor_cdp,
@@ -22,7 +23,17 @@ from firecrawl_interact.server.dialects import (
     firecrawl_scrapes,
 )
 from firecrawl_interact.server.doors import doors
-from firecrawl_interact.server.keys import BROWSERS, KEYRING, RATES, RUNNERS, SCRAPES, SETTINGS
+from firecrawl_interact.server.keys import (
+    BROWSERS,
+    COUNTS,
+    KEYRING,
+    LOGINS,
+    RATES,
+    RUNNERS,
+    SCRAPES,
+    SETTINGS,
+)
+from firecrawl_interact.server.logins import Logins
 from firecrawl_interact.server.rates import Rates
 from firecrawl_interact.server.runs import Prompts, Runners, Runs
 from firecrawl_interact.server.scrapes import Scrapes
@@ -71,9 +82,14 @@ def build_app(
     middlewares = [doors(settings.hosts, _refuse, linked=links.LIVE)]
     if faults is not None:
         middlewares.insert(0, faults.middleware())
+    counts = Counts()
+    middlewares.insert(0, counts.middleware())
+    browsers.attendants.append(counts)
     app = web.Application(middlewares=middlewares, client_max_size=MAX_BODY)
     app[BROWSERS] = browsers
+    app[COUNTS] = counts
     app[KEYRING] = Keyring(key, settings.keys)
+    app[LOGINS] = Logins()
     app[RATES] = Rates()
     app[RUNNERS] = Runners(code=runs, prompts=prompts)
     app[SCRAPES] = Scrapes(browsers.clock)
@@ -82,6 +98,8 @@ def build_app(
         faults.setup(app)
     anchor.setup(app)
     for room in (firecrawl_runs, firecrawl_scrapes, firecrawl_replay, firecrawl, anchor, anchor_cdp, links):
+        app.add_routes(room.routes())
+    for room in (health, metrics, dashboard):
         app.add_routes(room.routes())
     # On shutdown: open CDP streams end with their browsers; aiohttp would wait a minute for them.
     # The cleanup context is for applications that never came to serve.

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from aiohttp import hdrs, web
 
-from firecrawl_interact.server import links
+from firecrawl_interact.server import dashboard, links
 from firecrawl_interact.server.keys import BROWSERS, KEYRING
 from firecrawl_interact.server.record import Browser
 
@@ -22,7 +22,7 @@ def routes() -> list[web.RouteDef]:
 
 async def _connect(request: web.Request) -> web.StreamResponse:
     if request.headers.get(hdrs.UPGRADE, "").lower() != "websocket":
-        raise web.HTTPNotFound(text="Here is nothing to read; WebSockets connect to browsers.")
+        return await dashboard.page(request)
     return await links.pass_through(request, _let_in(request))
 
 

@@ -1,0 +1,73 @@
+"""Browsers whose server has died."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+from firecrawl_interact.server.scratch import LOCK, PREFIX, sweep
+
+
+def kill() -> int:
+    """
+    Kill the browsers that no server holds any more, and remove their folders. Blocks: it reads /proc.
+
+    A browser ends with its server, so there are none unless one hangs. The proof is the folder's lock:
+    the server holds it for as long as it lives, so where only browsers do, there is no server.
+
+    Returns:
+        How many browsers there were.
+    """
+    if sys.platform != "linux":
+        return 0
+    killed = 0
+    for folder, holders in _holders().items():
+        groups = {_group_of_browser(pid, folder) for pid in holders}
+        if None in groups:
+            continue  # Somebody who is no browser holds it: its server.
+        for group in groups:
+            if group is not None and group != os.getpgrp():
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(group, signal.SIGKILL)
+                    killed += 1
+    if killed:
+        sweep()
+    return killed
+
+
+def _holders() -> dict[Path, list[int]]:
+    """Find who holds the locks of which folders of ours."""
+    folders = {
+        str(path / LOCK): path for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*") if _is_ours(path)
+    }
+    found: dict[Path, list[int]] = {}
+    if not folders:
+        return found
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # It has ended, or is somebody else's.
+            for descriptor in (process / "fd").iterdir():
+                folder = folders.get(str(descriptor.readlink()))
+                if folder is not None:
+                    found.setdefault(folder, []).append(int(process.name))
+                    break
+    return found
+
+
+def _is_ours(path: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return path.lstat().st_uid == os.geteuid()
+    return False
+
+
+def _group_of_browser(pid: int, folder: Path) -> int | None:
+    """Tell the process group of a browser that uses this folder; None if it is no such browser."""
+    with contextlib.suppress(OSError):
+        group = os.getpgid(pid)
+        arguments = Path(f"/proc/{group}/cmdline").read_bytes().split(b"\0")
+        if f"--user-data-dir={folder / 'data'}".encode() in arguments:
+            return group
+    return None
