@@ -38,6 +38,7 @@ from firecrawl_interact.models import (
 from firecrawl_interact.transport import retry
 from firecrawl_interact.transport.base import Transport
 from firecrawl_interact.transport.http import HttpTransport
+from firecrawl_interact.transport.polling import poll
 
 GONE = frozenset(range(200, 300)) | {404, 410}  # Statuses of an end that mean "it is gone".
 AGAIN = retry.AGAIN  # Statuses of an end that mean "ask again".
@@ -165,6 +166,10 @@ class ProviderBackend(Backend):
         started_at = datetime.now(UTC)
         try:
             answer = await self._transport().send(plan.request, timeout=self.open_timeout, fresh=True)
+            if fine(answer) and self.pending(answer) is not None:
+                answer = await poll(self._transport(), answer, self.pending, within=self.open_timeout)
+                if not fine(answer):
+                    raise self._unknown(plan, started_at) from self.error(answer)
         except TransportError as error:
             if not error.sent:
                 raise
@@ -197,6 +202,26 @@ class ProviderBackend(Backend):
         ):
             return CloseReceipt(confirmed=True)
         raise self.error(answer, session_id=session_id)
+
+    async def exchange(
+        self, request: Request, *, timeout: float = _READ_ATTEMPT, repeatable: bool = False
+    ) -> Answer:
+        """
+        Send a request and return its answer, whatever its status.
+
+        A backend that was not entered opens a connection for this one call.
+
+        Args:
+            request: What to send.
+
+            timeout: Seconds for one sending.
+
+            repeatable: Whether it may safely be sent twice; then it is where that may help.
+        """
+        async with self:
+            if repeatable:
+                return await self._ask(request)
+            return await self._transport().send(request, timeout=timeout, fresh=True)
 
     async def _ask(self, request: Request) -> Answer:
         """Send a request that changes nothing."""

@@ -109,10 +109,12 @@ class Asking:
         try:
             answer = await self._post(attempt, deadline)
             if _made(answer) and attempt.backend.pending(answer) is not None:
-                from firecrawl_interact.lifecycle.arrival import arrival  # few providers answer early
+                from firecrawl_interact.transport.polling import poll  # few providers answer early
 
+                # Not broken off when nobody wants it any more: only its id can end the session.
                 transport = self._hub.transport(attempt.backend)
-                answer = await arrival(attempt.backend, transport, answer, deadline=deadline)
+                left = deadline - self._hub.loop.time()
+                answer = await poll(transport, answer, attempt.backend.pending, within=left)
         except asyncio.CancelledError as error:  # Ended by the end clock, with the POST under way.
             attempt.ended = time.time()
             attempt.record.hand_over()
@@ -131,14 +133,13 @@ class Asking:
     async def _read(self, attempt: unknown.Attempt, answer: Answer) -> SessionInfo:
         try:
             return attempt.backend.read_created(answer, self.candidate.options)
-        except ProtocolError as error:
-            if error.session_id is None:
-                await self._give_up(attempt, error)
-            else:
+        except (ProtocolError, BackendError) as error:
+            if error.session_id is not None:
                 await self._end_misfit(attempt, error.session_id, error)
-            raise
-        except BackendError:  # Nothing came of a create that was accepted.
-            await self._end_marked(attempt)
+            elif isinstance(error, ProtocolError):
+                await self._give_up(attempt, error)
+            else:  # By its own word nothing came of a create that was accepted.
+                await self._end_marked(attempt)
             raise
         except Exception as error:  # noqa: BLE001  # boundary: a third party's backend; something was made
             await self._give_up(attempt, error)
@@ -218,7 +219,7 @@ class Asking:
         self._hub.owe(debt)
         return debt
 
-    async def _end_misfit(self, attempt: unknown.Attempt, session_id: str, error: ProtocolError) -> None:
+    async def _end_misfit(self, attempt: unknown.Attempt, session_id: str, error: InteractError) -> None:
         """End the session of an answer that has an id and else does not fit."""
         try:
             debt = self._debt(attempt, _bare_info(attempt, session_id))

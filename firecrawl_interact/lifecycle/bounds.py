@@ -19,9 +19,6 @@ REFUSED_TRIES = 3  # Repeats of a create refused with "come later".
 RATE_WAIT = 60.0  # Seconds; a provider that wants a longer pause, in words only, is not waited for.
 SEARCHES = (0.0, 0.2, 0.5, 1.0)  # Seconds after a lost answer at which the mark is looked for.
 SEARCH_ATTEMPT = 5.0  # Seconds for one such look.
-ARRIVAL_PAUSES = (0.1, 0.2, 0.4, 0.7, 1.0)  # Seconds between looks for a session to come; the last repeats.
-ARRIVAL_ATTEMPT = 10.0  # Seconds for one such look.
-ARRIVAL_NOT_FOUND = 3  # Looks at which a create that was just accepted may be unknown.
 APPEARS_WITHIN = 60.0  # Seconds after a create for which a guardian goes on looking for its mark.
 
 LATER = (

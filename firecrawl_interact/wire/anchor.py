@@ -103,7 +103,8 @@ class SessionDetail:
 
         duration: Seconds.
 
-        credits_used: A number; may lag the end.
+        credits_used: A number; may lag the end. ``"N/A"`` and decimal texts come in lists, so that
+            this is not relied on.
 
         configuration: Body of the start.
 
@@ -114,7 +115,7 @@ class SessionDetail:
     status: str
     team_id: str | None = None
     duration: float | None = None
-    credits_used: float | None = None
+    credits_used: Any = None
     configuration: Any = attrs.field(default=None, repr=False)
     proxy_bytes: float | None = None
     tokens: Any = None
