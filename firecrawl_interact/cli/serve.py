@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import ipaddress
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from firecrawl_interact.cli import logs
 from firecrawl_interact.config import Settings
 from firecrawl_interact.errors import InvalidOptionError, LocalBrowserError
 
 if TYPE_CHECKING:
     from firecrawl_interact.server.faults import FaultPlan
+    from firecrawl_interact.server.settings import ServerSettings
 
 HELP = "run local browsers behind the providers' own API"
 
 HOST = "127.0.0.1"
 PORT = 3002  # Where self-hosted Firecrawl servers listen.
 HIGHEST_PORT = 65535
+MOST = 10_000  # Browsers; beyond what one machine can run.
 
 _log = logging.getLogger(__name__)
 
@@ -45,6 +47,34 @@ def configure(parser: argparse.ArgumentParser) -> None:
     key.add_argument(
         "--api-key", metavar="KEY", help="the same, for tests: ps shows it to everybody on this machine"
     )
+    _configure_capacity(parser)
+    parser.add_argument(
+        "--hostname",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="name that this server is reached by, such as that of a proxy before it; may be repeated",
+    )
+    parser.add_argument(
+        "--allow-execute",
+        action="store_true",
+        help="run code that callers send, on this machine and as this user; demands a key",
+    )
+    parser.add_argument(
+        "--profile-dir",
+        type=Path,
+        metavar="PATH",
+        help="folder to keep profiles in (default: they end with the server)",
+    )
+    parser.add_argument(
+        "--log-format",
+        choices=("text", "json"),
+        default="text",
+        help="how to log to stderr (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--access-log", action="store_true", help="log every request, without ids, tokens and keys"
+    )
     parser.add_argument(
         "--test-faults",
         type=Path,
@@ -56,6 +86,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT, then end every browser."""
     from firecrawl_interact.server import binary
+    from firecrawl_interact.server.loop import run as run_loop
     from firecrawl_interact.server.serving import serve  # aiohttp's server, which no other command needs
 
     settings = Settings.from_env()
@@ -66,8 +97,14 @@ def run(args: argparse.Namespace) -> int:
             option="host",
             value=args.host,
         )
+    if key is None and args.allow_execute:
+        raise InvalidOptionError(
+            "--allow-execute demands a key: set FIRECRAWL_INTERACT_SERVE_KEY or --api-key-file.",
+            option="allow_execute",
+            value=True,
+        )
     faults = _faults(args)
-    logging.basicConfig(format="%(levelname)s: %(message)s")
+    logs.configure(args.log_format, access=args.access_log)
     if not _is_loopback(args.host):
         _log.warning("Whoever can run programs on this machine can drive its browsers without the key.")
     try:
@@ -75,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
     except LocalBrowserError as error:
         _log.warning("No session can be opened yet. %s", error)
     try:
-        asyncio.run(
+        run_loop(
             serve(
                 host=args.host,
                 port=args.port,
@@ -83,12 +120,39 @@ def run(args: argparse.Namespace) -> int:
                 browser=settings.browser,
                 announce=_announce,
                 faults=faults,
+                settings=_settings(args),
+                most=args.max_sessions,
+                spare=args.spare,
             )
         )
     except OSError as error:
         reason = error.strerror or error
         raise LocalBrowserError(f"Cannot listen on {args.host}, port {args.port}: {reason}.") from error
     return 0
+
+
+def _configure_capacity(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--max-sessions",
+        type=_count,
+        metavar="N",
+        help="browsers that may run at a time (default: as many as the machine has room for)",
+    )
+    parser.add_argument(
+        "--spare",
+        type=_count,
+        default=0,
+        metavar="N",
+        help="browsers kept running ahead, so that a session opens at once (default: %(default)s)",
+    )
+
+
+def _settings(args: argparse.Namespace) -> ServerSettings:
+    from firecrawl_interact.server.settings import ServerSettings
+
+    return ServerSettings(
+        hosts=tuple(args.hostname), allow_execute=args.allow_execute, profile_dir=args.profile_dir
+    )
 
 
 def _announce(base_url: str) -> None:
@@ -152,4 +216,10 @@ def _host(text: str) -> str:
 def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > HIGHEST_PORT:
         raise argparse.ArgumentTypeError(f"must be a whole number from 0 to {HIGHEST_PORT}, not {text!r}")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) > MOST:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0 to {MOST}, not {text!r}")
     return int(text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 
@@ -27,7 +26,9 @@ def main(arguments: list[str]) -> int:
     lifeline, ready, *parent = map(int, arguments)
     orders = read_line(lifeline)
     if orders is not None:
-        asyncio.run(_serve(Orders.load(orders), lifeline, ready, *parent))
+        from firecrawl_interact.server.loop import run
+
+        run(_serve(Orders.load(orders), lifeline, ready, *parent))
     return 0
 
 

@@ -18,14 +18,14 @@ class AccessLogger(AbstractAccessLogger):
 
     def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
         """Write the line."""
-        self.logger.info(
-            "%s %s %s %d %.1f ms",
-            request.remote,
-            request.method,
-            _pattern(request),
-            response.status,
-            time * 1000,
-        )
+        parts = {
+            "remote": request.remote,
+            "method": request.method,
+            "route": _pattern(request),
+            "status": response.status,
+            "milliseconds": round(time * 1000, 1),
+        }
+        self.logger.info("%s %s %s %d %.1f ms", *parts.values(), extra={"access": parts})
 
     @property
     def enabled(self) -> bool:

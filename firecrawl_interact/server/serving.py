@@ -12,8 +12,14 @@ from aiohttp import web
 from firecrawl_interact.server.access_log import AccessLogger
 from firecrawl_interact.server.app import build_app
 from firecrawl_interact.server.browsers import Browsers
+from firecrawl_interact.server.capacity import LimitedLauncher
 from firecrawl_interact.server.child import adopt_orphans, keep_descriptors
 from firecrawl_interact.server.chromium import ChromiumLauncher
+from firecrawl_interact.server.keys import COUNTS
+from firecrawl_interact.server.room import take_all_descriptors
+from firecrawl_interact.server.settings import ServerSettings
+from firecrawl_interact.server.spares import SpareLauncher
+from firecrawl_interact.server.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from firecrawl_interact.server.faults import FaultPlan
@@ -30,6 +36,9 @@ async def serve(
     announce: Callable[[str], None],
     until: Awaitable[None] | None = None,
     faults: FaultPlan | None = None,
+    settings: ServerSettings | None = None,
+    most: int | None = None,
+    spare: int = 0,
 ) -> None:
     """
     Serve until SIGTERM or SIGINT comes; then end every browser.
@@ -49,6 +58,12 @@ async def serve(
 
         faults: How to misbehave, for tests of clients.
 
+        settings: What else may be chosen.
+
+        most: How many browsers may run at a time, or None for as many as there is room for.
+
+        spare: How many browsers run ahead of whoever asks for one.
+
     Raises:
         OSError: The address cannot be listened on.
     """
@@ -58,19 +73,25 @@ async def serve(
         loop.add_signal_handler(number, stop.set)
     keep_descriptors()
     adopt_orphans()
-    app = build_app(browsers=Browsers(ChromiumLauncher(browser)), key=key, faults=faults)
+    take_all_descriptors()
+    spares = SpareLauncher(ChromiumLauncher(browser), spare, most=most)
+    browsers = Browsers(LimitedLauncher(spares, most))
+    app = build_app(browsers=browsers, key=key, faults=faults, settings=settings)
+    app[COUNTS].spares = lambda: spares.ready
     runner = web.AppRunner(app, access_log_class=AccessLogger, shutdown_timeout=DRAIN)
     await runner.setup()
     reasons: list[asyncio.Future[Any]] = [asyncio.ensure_future(stop.wait())]
     if until is not None:
         reasons.append(asyncio.ensure_future(until))
+    watching = asyncio.create_task(Watchdog(browsers).run())
     try:
         await web.TCPSite(runner, host, port).start()
         announce(_base_url(runner.addresses[0]))
+        spares.fill()
         await asyncio.wait(reasons, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for reason in reasons:
-            reason.cancel()
+        for task in (*reasons, watching):
+            task.cancel()
         await runner.cleanup()
 
 

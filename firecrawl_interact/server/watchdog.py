@@ -13,6 +13,7 @@ from firecrawl_interact.server.record import Browser, EndReason, Status
 EVERY = 10.0  # Seconds between two looks.
 PATIENCE = 5.0  # Seconds a browser has to answer.
 STRIKES = 3  # Looks in a row without an answer; a machine under load may miss one.
+BEFORE = 1.0  # Seconds until the first: the first session of a private server is awaited.
 STRAYS_EVERY = 30  # Looks between two searches for strays: they read all of /proc.
 
 _log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ class Watchdog:
             patience: Seconds a browser has to answer.
         """
         looks = 0
+        await asyncio.sleep(BEFORE)
         while True:
             if looks % STRAYS_EVERY == 0:
                 killed = await asyncio.to_thread(strays.kill)
