@@ -87,12 +87,14 @@ class Cdp:
         await self._send(self._next_id(), method, params, session)
 
     async def _read(self) -> None:
-        async for message in self._socket:
-            if message.type is aiohttp.WSMsgType.TEXT:
-                self._take(json.loads(message.data))
-        for answer in self._answers.values():
-            if not answer.done():
-                answer.set_exception(CdpError("the browser has gone"))
+        try:
+            async for message in self._socket:
+                if message.type is aiohttp.WSMsgType.TEXT:
+                    self._take(json.loads(message.data))
+        finally:  # Whoever closes the connection under a call must not leave it waiting.
+            for answer in self._answers.values():
+                if not answer.done():
+                    answer.set_exception(CdpError("the browser has gone"))
 
     def _next_id(self) -> int:
         self._last_id += 1

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from firecrawl_interact.server import cdp
 from firecrawl_interact.server.engine import Endpoint
-from firecrawl_interact.server.record import Browser
+from firecrawl_interact.server.record import Browser, Status
 
 LONGEST_USE = 120.0  # Seconds one call may take, those before it included.
 
@@ -76,6 +76,7 @@ class Desk:
     _endpoint: Endpoint = attrs.field(repr=False)
     clipboard: str = attrs.field(default="", repr=False, init=False)
     held: int = attrs.field(default=0, init=False)
+    _cleared: bool = attrs.field(default=False, init=False)
     _turn: asyncio.Lock = attrs.field(factory=asyncio.Lock, init=False)
     _connection: contextlib.AsyncExitStack | None = attrs.field(default=None, init=False)
     _browser: cdp.Cdp | None = attrs.field(default=None, init=False)
@@ -99,8 +100,10 @@ class Desk:
         Raises:
             CdpError: The browser takes none.
         """
+        if self._cleared:
+            raise cdp.CdpError("the browser has gone")
         if self._browser is None or self._browser.reading.done():
-            await self.aclose()
+            await self._disconnect()
             stack = contextlib.AsyncExitStack()
             self._browser = await stack.enter_async_context(cdp.connect(self._endpoint))
             self._connection = stack
@@ -128,7 +131,11 @@ class Desk:
         return self._tab
 
     async def aclose(self) -> None:
-        """Close the connection; the next call opens another."""
+        """Close the connection for good. Who still works here, or waits for a turn, finds the browser gone."""
+        self._cleared = True
+        await self._disconnect()
+
+    async def _disconnect(self) -> None:
         stack, self._connection = self._connection, None
         self._browser = self._tab = None
         if stack is not None:
@@ -152,8 +159,10 @@ class Controls:
             ControlError: It could not be done, or took too long.
         """
         endpoint = browser.engine.endpoint
-        if endpoint is None or not browser.alive:
+        if endpoint is None:
             raise NoBrowserError("There is no real browser behind this session.")
+        if browser.status is not Status.RUNNING:
+            raise NoBrowserError("The browser has gone.")
         desk = self._desks.get(browser.id)
         if desk is None:
             desk = self._desks[browser.id] = Desk(endpoint)

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from aiohttp import hdrs, web
 
-from firecrawl_interact.server.dialects import anchor_async, anchor_controls, anchor_links, anchor_sessions
+from firecrawl_interact.server.dialects import (
+    anchor_async,
+    anchor_batch,
+    anchor_controls,
+    anchor_links,
+    anchor_sessions,
+)
 from firecrawl_interact.server.dialects.anchor_guard import guarded, no_route
 
 RESERVED = ("all", "async", "history", "pending-interventions")  # Words where the id of a session stands.
@@ -26,6 +32,7 @@ def routes() -> list[web.RouteDef]:
         *anchor_sessions.routes(),
         *anchor_links.routes(),
         *anchor_controls.routes(),
+        *anchor_batch.routes(),
         web.route(hdrs.METH_ANY, "/v1/{tail:.*}", guarded(no_route)),
     ]
 
@@ -33,4 +40,5 @@ def routes() -> list[web.RouteDef]:
 def setup(app: web.Application) -> None:
     """Give the application what the routes work with; the table of browsers must be in it."""
     anchor_async.setup(app)
+    anchor_batch.setup(app)
     anchor_controls.setup(app)

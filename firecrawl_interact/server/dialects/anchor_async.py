@@ -10,9 +10,8 @@ from aiohttp import web
 from firecrawl_interact.server import links
 from firecrawl_interact.server.dialects import anchor_links
 from firecrawl_interact.server.dialects.anchor_body import read_wish
-from firecrawl_interact.server.dialects.anchor_guard import ProblemError, guarded
+from firecrawl_interact.server.dialects.anchor_guard import ProblemError, check_credits, guarded
 from firecrawl_interact.server.dialects.anchor_orders import Order, Orders, OrderStatus
-from firecrawl_interact.server.dialects.anchor_sessions import check_credits
 from firecrawl_interact.server.dialects.answer import instant
 from firecrawl_interact.server.dialects.body import json_body
 from firecrawl_interact.server.keys import BROWSERS, SETTINGS

@@ -98,6 +98,18 @@ def find(request: web.Request, team: str, *, missing: str = "Session not found."
     return browser
 
 
+def check_credits(request: web.Request) -> None:
+    """
+    Let those through who can pay for one more browser.
+
+    Raises:
+        ProblemError: There are no credits left.
+    """
+    left = request.app[SETTINGS].credits
+    if left is not None and left < 1:
+        raise ProblemError(402, "Insufficient credits to allocate a new browser")
+
+
 async def no_route(request: web.Request, team: str) -> NoReturn:
     """Refuse what is not offered."""
     del request, team

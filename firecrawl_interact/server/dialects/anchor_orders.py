@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from collections.abc import Callable, Iterable
+from collections.abc import Coroutine, Iterable
+from typing import Any
 
 import attrs
 
@@ -69,25 +70,14 @@ class Orders:
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._filling: dict[asyncio.Task[None], Order] = {}
 
-    def place(self, order: Order, *, then: Callable[[], None] | None = None) -> None:
-        """
-        Begin to fill an order, and return at once.
+    def place(self, order: Order) -> None:
+        """Begin to fill a new order, and return at once."""
+        self._begin(order, self._fill(order))
 
-        Args:
-            order: A new one, or a failed one to try again.
-
-            then: Called when it is final.
-        """
-        order.status, order.error = OrderStatus.PENDING, None
-        task = asyncio.create_task(self._fill(order))
-        self._filling[task] = order
-
-        def done(task: asyncio.Task[None]) -> None:
-            del self._filling[task]
-            if then is not None:
-                then()
-
-        task.add_done_callback(done)
+    def retry(self, order: Order, *, times: int) -> None:
+        """Try a failed order again, until it is filled or was tried so many times; return at once."""
+        order.status = OrderStatus.PENDING
+        self._begin(order, self._refill(order, times))
 
     def has_room(self, team: str, count: int) -> bool:
         """Tell whether a team may have so many more, with those that run and those on order."""
@@ -116,11 +106,25 @@ class Orders:
         if self._filling:
             await asyncio.wait(tuple(self._filling))
 
+    def _begin(self, order: Order, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._filling[task] = order
+        task.add_done_callback(self._filling.pop)
+
+    async def _refill(self, order: Order, times: int) -> None:
+        for left in reversed(range(times)):
+            order.retries += 1
+            await self._fill(order)
+            if order.status is not OrderStatus.FAILED or not left:
+                return
+            order.status = OrderStatus.PENDING  # Not final yet.
+
     async def _fill(self, order: Order) -> None:
         async with self._turns:
             if not order.open:
                 return
-            order.status, order.started_at = OrderStatus.PROCESSING, self._browsers.clock()
+            order.status, order.error = OrderStatus.PROCESSING, None
+            order.started_at = self._browsers.clock()
             try:
                 order.browser = await self._browsers.create(order.wish)
             except Exception as error:  # noqa: BLE001  # boundary: whoever asks for the order is told of it

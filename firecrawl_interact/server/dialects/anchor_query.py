@@ -62,8 +62,8 @@ def page(rows: Sequence[Browser], query: Mapping[str, str]) -> Page:
     Raises:
         BadQueryError: Page, limit or order do not fit.
     """
-    number = _whole(query.get("page", "1"))
-    limit = _whole(query.get("limit", str(LIMITS[0])))
+    number = read_whole(query.get("page", "1"))
+    limit = read_whole(query.get("limit", str(LIMITS[0])))
     order, sort = query.get("sort_order", "asc"), query.get("sort_by", "created_at")
     if number < 1 or limit not in LIMITS or order not in ("asc", "desc") or sort not in _SORTS:
         raise BadQueryError
@@ -72,10 +72,30 @@ def page(rows: Sequence[Browser], query: Mapping[str, str]) -> Page:
     return Page(ordered[start : start + limit], len(rows), number, max(1, math.ceil(len(rows) / limit)))
 
 
-def _whole(text: str) -> int:
+def read_whole(text: str) -> int:
+    """
+    Read a whole number.
+
+    Raises:
+        BadQueryError: It is none, or too long to be a page's.
+    """
     if not text.isascii() or not text.isdigit() or len(text) > 9:  # noqa: PLR2004  # No page has ten digits.
         raise BadQueryError
     return int(text)
+
+
+def read_instant(text: str) -> float:
+    """
+    Read a time as wall-clock seconds; without a zone it is UTC.
+
+    Raises:
+        BadQueryError: It is no ISO 8601.
+    """
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise BadQueryError from error
+    return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp()
 
 
 def _words(text: str) -> list[str]:
@@ -93,21 +113,13 @@ def _search(text: str) -> Test:
 
 
 def _created_from(text: str) -> Test:
-    instant = _instant(text)
+    instant = read_instant(text)
     return lambda browser: browser.started_at >= instant
 
 
 def _created_to(text: str) -> Test:
-    instant = _instant(text)
+    instant = read_instant(text)
     return lambda browser: browser.started_at <= instant
-
-
-def _instant(text: str) -> float:
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise BadQueryError from error
-    return (instant if instant.tzinfo else instant.replace(tzinfo=UTC)).timestamp()
 
 
 def _profile_name(text: str) -> Test:
@@ -164,7 +176,6 @@ _FILTERS: Mapping[str, Callable[[str], Test]] = {
     "profile_name": _profile_name,
     "proxy": _switched("session", "proxy"),
     "extra_stealth": _switched("browser", "extra_stealth"),
-    "task_initiated": _never,  # No tasks are run here,
-    "batch_id": _none,  # no batches,
+    "task_initiated": _never,  # No tasks are run here
     "domains": _none,  # and visited domains are not kept.
 }

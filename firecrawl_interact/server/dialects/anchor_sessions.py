@@ -7,10 +7,17 @@ import asyncio
 from aiohttp import web
 
 from firecrawl_interact.server import links
-from firecrawl_interact.server.dialects import anchor_body, anchor_links, anchor_query, anchor_rows
+from firecrawl_interact.server.dialects import (
+    anchor_batch,
+    anchor_body,
+    anchor_links,
+    anchor_query,
+    anchor_rows,
+)
 from firecrawl_interact.server.dialects.anchor_guard import (
     BAD_KEY_OR_ID,
     ProblemError,
+    check_credits,
     find,
     guarded,
     read_body,
@@ -47,18 +54,6 @@ def routes_of_all() -> list[web.RouteDef]:
     ]
 
 
-def check_credits(request: web.Request) -> None:
-    """
-    Let those through who can pay for one more browser.
-
-    Raises:
-        ProblemError: There are no credits left.
-    """
-    left = request.app[SETTINGS].credits
-    if left is not None and left < 1:
-        raise ProblemError(402, "Insufficient credits to allocate a new browser")
-
-
 async def _start(request: web.Request, team: str) -> wire.CreateReply:
     minute = request.app[SETTINGS].anchor_minute
     wish = anchor_body.read_wish(await json_body(request), team=team, minute=minute)
@@ -83,6 +78,9 @@ async def _get(request: web.Request, team: str) -> wire.GetReply:
 
 async def _list(request: web.Request, team: str) -> wire.ListReply:
     rows = anchor_query.select(request.app[BROWSERS].list(team=team), request.query, anchor_rows.status)
+    if "batch_id" in request.query:
+        members = anchor_batch.members(request.app, request.query["batch_id"])
+        rows = [browser for browser in rows if browser.id in members]
     page = anchor_query.page(rows, request.query)
     sessions = [anchor_rows.list_row(browser) for browser in page.rows]
     data = wire.ListPage(sessions=sessions, total=page.total, page=page.number, total_pages=page.pages)
