@@ -48,13 +48,21 @@ def _holders() -> dict[Path, list[int]]:
     if not folders:
         return found
     for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):  # It has ended, or is somebody else's.
-            for descriptor in (process / "fd").iterdir():
-                folder = folders.get(str(descriptor.readlink()))
-                if folder is not None:
-                    found.setdefault(folder, []).append(int(process.name))
-                    break
+        for descriptor in _descriptors(process):
+            folder = folders.get(descriptor)
+            if folder is not None:
+                found.setdefault(folder, []).append(int(process.name))
     return found
+
+
+def _descriptors(process: Path) -> list[str]:
+    """Tell what a process has open; nothing, if it has ended or is somebody else's."""
+    open_files = []
+    with contextlib.suppress(OSError):
+        for descriptor in os.listdir(process / "fd"):  # noqa: PTH208  # names, read at once
+            with contextlib.suppress(FileNotFoundError):  # One that was closed meanwhile hides no other.
+                open_files.append(os.readlink(process / "fd" / descriptor))  # noqa: PTH115
+    return open_files
 
 
 def _is_ours(path: Path) -> bool:
