@@ -11,9 +11,12 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from firecrawl_interact.server.attendant import Attendant
-from firecrawl_interact.server.engine import Launcher
+from firecrawl_interact.server.engine import Launcher, LaunchSpec
+from firecrawl_interact.server.fake_profiles import FakeProfiles
 from firecrawl_interact.server.ids import uuid7
+from firecrawl_interact.server.profiles import ProfileInUseError, Profiles
 from firecrawl_interact.server.record import Browser, EndReason, Status, Wish
+from firecrawl_interact.server.savers import Savers
 
 HISTORY = 10_000  # Ended browsers whose records are kept; then the oldest is forgotten.
 LONGEST_NAP = 1.0  # Seconds between looks at the wall clock: timers stand still while a machine sleeps.
@@ -39,10 +42,6 @@ class NoSlotError(RefusedError):
     limit: int
 
 
-class ProfileInUseError(RefusedError):
-    """Another browser is saving to this profile."""
-
-
 class ShuttingDownError(RefusedError):
     """The server ends."""
 
@@ -60,6 +59,7 @@ class Browsers:
         self,
         launcher: Launcher,
         *,
+        profiles: Profiles | None = None,
         limit: int | None = None,
         clock: Callable[[], float] = time.time,
         attendants: Sequence[Attendant] = (),
@@ -70,6 +70,8 @@ class Browsers:
         Args:
             launcher: Who starts browsers. Closed with the table.
 
+            profiles: Where browsers' state is saved. None keeps only the names of profiles.
+
             limit: How many one team may run at a time, or None for any number.
 
             clock: Wall-clock seconds.
@@ -78,13 +80,14 @@ class Browsers:
         """
         self.attendants: list[Attendant] = [*attendants]
         self.launcher = launcher
+        self.profiles: Profiles = profiles or FakeProfiles(clock=clock)
         self.limit = limit
         self.clock = clock
         self._starting: set[asyncio.Task[Browser]] = set()
         self._alive: dict[str, Browser] = {}
         self._ended: dict[str, Browser] = {}
         self._slots: Counter[str] = Counter()
-        self._savers: dict[tuple[str, str], str] = {}
+        self._savers = Savers(self.profiles)
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
 
@@ -108,6 +111,11 @@ class Browsers:
             raise ShuttingDownError
         return starting.result()
 
+    @property
+    def closed(self) -> bool:
+        """Whether it takes no more."""
+        return self._closed
+
     def get(self, browser_id: str) -> Browser | None:
         """Find one, alive or ended."""
         return self._alive.get(browser_id) or self._ended.get(browser_id)
@@ -127,7 +135,19 @@ class Browsers:
 
     def saver(self, team: str, profile: str) -> str | None:
         """Tell the id of the browser that saves to this profile, if one does."""
-        return self._savers.get((team, profile))
+        return self._savers.first(team, profile)
+
+    async def delete_profile(self, team: str, name: str) -> bool:
+        """
+        Forget a profile, and tell whether there was one.
+
+        Raises:
+            ProfileInUseError: A browser, of any server, will save to it.
+            LocalBrowserError: There is no place for profiles.
+        """
+        if self.saver(team, name) is not None:
+            raise ProfileInUseError
+        return await self.profiles.delete(team, name)
 
     async def end(self, browser: Browser, reason: EndReason = EndReason.ASKED) -> bool:
         """
@@ -175,26 +195,21 @@ class Browsers:
     def _reserve(self, browser_id: str, wish: Wish) -> None:
         if self._closed:
             raise ShuttingDownError
-        profile = wish.profile
-        saves = profile is not None and profile.saves
-        if profile is not None and saves and profile.alone and self.saver(wish.team, profile.name):
-            raise ProfileInUseError
+        self._savers.enter(browser_id, wish)
         if self.limit is not None and self._slots[wish.team] >= self.limit:
+            self._savers.leave(browser_id, wish)
             raise NoSlotError(self.limit)
         self._slots[wish.team] += 1
-        if profile is not None and saves:
-            self._savers.setdefault((wish.team, profile.name), browser_id)
 
     def _release(self, browser_id: str, wish: Wish) -> None:
         self._slots[wish.team] -= 1
         if not self._slots[wish.team]:
             del self._slots[wish.team]
-        if wish.profile is not None and self._savers.get((wish.team, wish.profile.name)) == browser_id:
-            del self._savers[wish.team, wish.profile.name]
+        self._savers.leave(browser_id, wish)
 
     async def _start(self, browser_id: str, wish: Wish) -> Browser:
         try:
-            engine = await self.launcher.launch(wish.spec)
+            engine = await self.launcher.launch(self._spec(wish))
         except BaseException:
             self._release(browser_id, wish)
             raise
@@ -221,6 +236,11 @@ class Browsers:
         self._wake_in(browser.due()[0] - now)
         return browser
 
+    def _spec(self, wish: Wish) -> LaunchSpec:
+        if wish.profile is None:
+            return wish.spec
+        return attrs.evolve(wish.spec, state=self.profiles.state(wish.team, wish.profile.name))
+
     def _started(self, starting: asyncio.Task[Browser]) -> None:
         self._starting.discard(starting)
         if not starting.cancelled():
@@ -245,9 +265,25 @@ class Browsers:
             except Exception:  # noqa: BLE001  # boundary: the browser is stopped all the same
                 _log.exception("Browser %s ends without %s.", browser.id, type(attendant).__name__)
 
+    async def _save(self, browser: Browser) -> None:
+        """Save its state, if that was asked for; a browser that crashed leaves what was saved before."""
+        profile = browser.wish.profile
+        if profile is None or not profile.saves:
+            return
+        try:
+            left = await browser.engine.finish()
+            if left is None:
+                _log.warning("Browser %s did not end in good order; its profile stays as it was.", browser.id)
+                return
+            await self.profiles.save(browser.wish.team, profile.name, left, session_id=browser.id)
+        except Exception:  # noqa: BLE001  # boundary: the browser is stopped all the same
+            _log.exception("The profile of browser %s stays as it was.", browser.id)
+
     async def _stop(self, browser: Browser) -> None:
-        if self.attendants:
+        if not browser.dismissed:
+            browser.dismissed = True  # An end that failed is tried again; they are told once.
             await self._dismiss(browser)
+            await self._save(browser)
         try:
             await browser.engine.stop()
         except Exception:  # noqa: BLE001  # boundary: an engine that fails to stop must not take the server along

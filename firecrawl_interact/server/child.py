@@ -12,6 +12,8 @@ from collections.abc import Mapping
 
 import attrs
 
+ENDED_WELL = "exited with status 0"  # The reason of an end that was no accident.
+
 _GROUP_GRACE = 1.0  # Seconds until those of a group that were killed are gone; they take milliseconds.
 _LOOK = 0.005  # Seconds between two looks: nobody tells us of their end.
 _SET_CHILD_SUBREAPER = 36  # Of prctl(2).

@@ -6,32 +6,31 @@ import asyncio
 import contextlib
 import logging
 import os
-import re
 import signal
 import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import attrs
 
 from firecrawl_interact.config import child_environment
 from firecrawl_interact.errors import LocalBrowserError
-from firecrawl_interact.server import binary, scratch
-from firecrawl_interact.server.child import Child, pipe
+from firecrawl_interact.server import binary, cdp, scratch, user_data
+from firecrawl_interact.server.child import ENDED_WELL, Child, pipe
 from firecrawl_interact.server.engine import Endpoint, LaunchSpec
 from firecrawl_interact.server.scratch import Scratch
+from firecrawl_interact.server.stderr import Stderr
 from firecrawl_interact.server.unprivileged import Nobody, is_root
+from firecrawl_interact.server.user_data import UserData, UserDataError
 
 LAUNCH_TIMEOUT = 25.0  # Seconds until a browser must listen; 30 in all with what a stop may take.
+FINISH_GRACE = 2.0  # Seconds a browser has to bring all of its state to the disk.
 STOP_GRACE = 1.0  # Seconds a browser has to end on SIGTERM; then it is killed.
 KILL_GRACE = 3.0  # Seconds the kernel has to end what was killed.
 
 # What a browser finds where. It takes commands on 3 and answers on 4, and ends when 3 is closed.
 _STDERR, _COMMANDS, _ANSWERS, _LOCK = 2, 3, 4, 5
-
-_LISTENS = re.compile(rb"DevTools listening on ws://(?P<host>[^/:]+):(?P<port>\d+)(?P<path>/\S+)\s")
-_READ = 64 * 1024  # Bytes of stderr taken at a time.
-_KEPT = 4096  # Bytes of stderr kept: enough to find the line above, and for an error's text.
-_SHOWN = 3  # Lines of it that the text shows.
 
 _FLAGS = (
     "--remote-debugging-port=0",
@@ -98,11 +97,11 @@ class ChromiumLauncher:
         deadline = asyncio.get_running_loop().time() + LAUNCH_TIMEOUT
         arguments = _arguments(program, spec)
         if not is_root():
-            return await self._start(program, arguments, deadline)
+            return await self._start(program, arguments, spec, deadline)
         nobody = None if self._nobody_works is False else Nobody.able(program)
         if nobody is not None:
             try:
-                browser = await self._start(program, arguments, deadline, user=nobody)
+                browser = await self._start(program, arguments, spec, deadline, user=nobody)
             except LocalBrowserError:
                 if self._nobody_works:
                     raise
@@ -110,7 +109,7 @@ class ChromiumLauncher:
                 self._nobody_works = True
                 return browser
         # Chromium's sandbox refuses root.
-        browser = await self._start(program, ["--no-sandbox", *arguments], deadline)
+        browser = await self._start(program, ["--no-sandbox", *arguments], spec, deadline)
         if self._nobody_works is None:
             self._nobody_works = False
             _log.warning(
@@ -124,14 +123,24 @@ class ChromiumLauncher:
         await asyncio.gather(*map(self._stop, tuple(self._running)))
 
     async def _start(
-        self, program: Path, arguments: list[str], deadline: float, *, user: Nobody | None = None
+        self,
+        program: Path,
+        arguments: list[str],
+        spec: LaunchSpec,
+        deadline: float,
+        *,
+        user: Nobody | None = None,
     ) -> Chromium:
+        folder, cookies = await _folder(spec.state)
         if self._closed:
+            folder.remove()
             raise LocalBrowserError("The server ends and starts no more browsers.")
-        browser = Chromium.start(program, arguments, user)
+        browser = Chromium.start(program, arguments, folder, user)
         self._running.add(browser)
         try:
             await browser.listening(deadline)
+            if cookies:
+                await browser.remember(cookies)
         except BaseException:
             await self._stop(browser)
             raise
@@ -162,22 +171,33 @@ class Chromium:
 
     program: Path
     _child: Child
-    _stderr: _Stderr
+    _stderr: Stderr
+    _folder: Scratch
     _held: contextlib.ExitStack  # Our ends of the pipes, and the folder.
     endpoint: Endpoint | None = attrs.field(default=None, init=False)
     _stopping: asyncio.Task[None] | None = attrs.field(default=None, init=False)
 
     @classmethod
-    def start(cls, program: Path, arguments: list[str], user: Nobody | None = None) -> Chromium:
+    def start(
+        cls, program: Path, arguments: list[str], folder: Scratch, user: Nobody | None = None
+    ) -> Chromium:
         """
         Start a browser, as another user if one is given; `listening` waits for it.
 
+        Args:
+            program: Which one.
+
+            arguments: Its arguments.
+
+            folder: Its own; it is removed with the browser.
+
+            user: Who runs it; None is us.
+
         Raises:
-            LocalBrowserError: There is no room for a folder or a process. Nothing is left behind.
+            LocalBrowserError: There is no room for a process. Nothing is left behind.
         """
         try:
             with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
-                folder = Scratch.make()
                 ours.callback(folder.remove)
                 stderr, its_stderr = _pipe(ours, theirs, we_read=True)
                 _, its_answers = _pipe(ours, theirs, we_read=True)
@@ -191,7 +211,7 @@ class Chromium:
                     _environment(folder),
                     {_STDERR: its_stderr, _COMMANDS: its_commands, _ANSWERS: its_answers, _LOCK: folder.lock},
                 )
-                return cls(program, child, _Stderr(stderr), ours.pop_all())
+                return cls(program, child, Stderr(stderr), folder, ours.pop_all())
         except OSError as error:
             raise LocalBrowserError(f"{program} could not be started: {error.strerror or error}.") from error
 
@@ -218,6 +238,42 @@ class Chromium:
         how = self.exited.result() if self.exited.done() else "did not listen in time"
         raise LocalBrowserError(f"{self.program} {how}{self._stderr.last_words()}")
 
+    async def remember(self, cookies: Sequence[Mapping[str, Any]]) -> None:
+        """
+        Give it the cookies that the browser before it had in memory.
+
+        Raises:
+            LocalBrowserError: It does not take them.
+        """
+        try:
+            async with cdp.connect(self._address()) as browser:
+                await browser.call("Storage.setCookies", {"cookies": cookies})
+        except cdp.CdpError as error:
+            raise LocalBrowserError(
+                f"{self.program} did not take the cookies of its profile: {error}."
+            ) from error
+
+    async def finish(self) -> UserData | None:
+        """
+        Let it end in good order, within seconds, so that all of its state is on disk.
+
+        Returns:
+            What it leaves, there until `stop` is called. None if it did not end in good order.
+        """
+        cookies: list[Mapping[str, Any]] = []
+        if not self.exited.done():
+            # SIGTERM would not do: headless-shell drops what it has not written yet.
+            with contextlib.suppress(cdp.CdpError, TimeoutError):
+                async with asyncio.timeout(FINISH_GRACE), cdp.connect(self._address()) as browser:
+                    found = await browser.call("Storage.getCookies")
+                    cookies = [cookie for cookie in found["cookies"] if cookie["session"]]
+                    await browser.tell("Browser.close")
+                    await asyncio.wait((self.exited,))
+        if not self.exited.done() or self.exited.result() != ENDED_WELL:
+            return None
+        await self._child.group_ended()
+        return UserData(folder=self._folder.data, session_cookies=tuple(cookies))
+
     async def stop(self) -> None:
         """
         End it within seconds, kill what does not end, remove its folder. A second call waits for the first.
@@ -228,6 +284,11 @@ class Chromium:
         if self._stopping is None or (self._stopping.done() and self._stopping.exception()):
             self._stopping = asyncio.create_task(self._stop())
         await asyncio.shield(self._stopping)
+
+    def _address(self) -> Endpoint:
+        if self.endpoint is None:
+            raise cdp.CdpError("it does not listen")
+        return self.endpoint
 
     async def _stop(self) -> None:
         for number, grace in ((signal.SIGTERM, STOP_GRACE), (signal.SIGKILL, KILL_GRACE)):
@@ -241,44 +302,23 @@ class Chromium:
         await asyncio.to_thread(self._held.close)
 
 
-class _Stderr:
-    """What a browser says, read all its life so that it never blocks on a full pipe."""
-
-    def __init__(self, descriptor: int) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._descriptor = descriptor
-        self._text = b""
-        self._open = True
-        self.endpoint: asyncio.Future[Endpoint] = self._loop.create_future()
-        os.set_blocking(descriptor, False)
-        self._loop.add_reader(descriptor, self.read)
-
-    def read(self) -> None:
-        """Take what is there."""
-        if not self._open:
-            return
-        try:
-            data = os.read(self._descriptor, _READ)
-        except BlockingIOError:
-            return
-        if not data:
-            self.close()
-        self._text = (self._text + data)[-_KEPT:]
-        if not self.endpoint.done() and (found := _LISTENS.search(self._text)):
-            self.endpoint.set_result(
-                Endpoint(host=found["host"].decode(), port=int(found["port"]), path=found["path"].decode())
-            )
-
-    def close(self) -> None:
-        """Read no more. A second call does nothing."""
-        if self._open:
-            self._open = False
-            self._loop.remove_reader(self._descriptor)
-
-    def last_words(self) -> str:
-        """Return the end of what it said, for an error's text."""
-        lines = [line for line in self._text.decode(errors="replace").splitlines() if line.strip()]
-        return ": " + " | ".join(line.strip() for line in lines[-_SHOWN:]) if lines else "."
+async def _folder(state: Path | None) -> tuple[Scratch, tuple[Mapping[str, Any], ...]]:
+    """Make a folder, with what was saved, and tell which cookies belong to that."""
+    try:
+        folder = Scratch.make()
+    except OSError as error:
+        raise LocalBrowserError(f"There is no room for a browser: {error.strerror or error}.") from error
+    if state is None:
+        return folder, ()
+    unpacking = asyncio.create_task(asyncio.to_thread(user_data.unpack, state, folder.data))
+    try:
+        return folder, await asyncio.shield(unpacking)
+    except BaseException as error:
+        await asyncio.wait((unpacking,))  # Its thread goes on, whoever was cancelled.
+        folder.remove()
+        if isinstance(error, OSError | UserDataError):
+            raise LocalBrowserError(f"The profile cannot be used: {error}.") from error
+        raise
 
 
 def _pipe(ours: contextlib.ExitStack, theirs: contextlib.ExitStack, *, we_read: bool) -> tuple[int, int]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Protocol
 
 import attrs
+
+from firecrawl_interact.server.user_data import UserData
 
 
 @attrs.frozen(kw_only=True)
@@ -17,10 +20,13 @@ class LaunchSpec:
         width: Pixels of the window.
 
         height: Pixels of the window.
+
+        state: File of saved state to begin with; None, or a file that is not there, is blank.
     """
 
     width: int = 1280
     height: int = 720
+    state: Path | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -52,6 +58,14 @@ class Engine(Protocol):
     def exited(self) -> asyncio.Future[str]:
         """Done once the browser has ended, asked or unasked, with the reason. Never cancel it."""
         ...
+
+    async def finish(self) -> UserData | None:
+        """
+        Let it end in good order, within seconds, so that all of its state is on disk.
+
+        Returns:
+            What it leaves, there until `stop` is called. None if it did not end in good order.
+        """
 
     async def stop(self) -> None:
         """End it within seconds; kill what does not, remove its folder. A second call waits for the first."""

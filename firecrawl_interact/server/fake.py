@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import attrs
 
@@ -12,6 +13,7 @@ from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.engine import Endpoint, LaunchSpec
 from firecrawl_interact.server.record import Browser
 from firecrawl_interact.server.runs import BrowserEndedError, RunOutcome
+from firecrawl_interact.server.user_data import UserData
 
 
 class FakeEngine:
@@ -23,6 +25,11 @@ class FakeEngine:
         """Run at once, and count as one of *launcher*'s."""
         self.exited: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._launcher = launcher
+
+    async def finish(self) -> UserData | None:
+        """End it at once, and leave nothing; None if it crashed before."""
+        self._end("stopped")
+        return UserData(folder=Path()) if self.exited.result() == "stopped" else None
 
     async def stop(self) -> None:
         """End it at once."""

@@ -134,6 +134,8 @@ class Browser:
 
         prompted: Whether a plain-language instruction was run in it, which costs more.
 
+        dismissed: Whether the attendants were told of its end, and its profile saved.
+
         cdp_token: Opens CDP; a secret, as the other two are.
 
         watch_token: Opens the live view, and nothing more.
@@ -163,6 +165,7 @@ class Browser:
     control_token: str = attrs.field(factory=_token, repr=False)
     grants: dict[str, str] = attrs.field(factory=dict[str, str], repr=False)
     scoped: bool = False
+    dismissed: bool = False
     ending: asyncio.Task[None] | None = attrs.field(default=None, repr=False)
     _connections: int = 0
     _uses: int = 0
@@ -181,6 +184,11 @@ class Browser:
     def duration(self) -> float:
         """Seconds it has run, or did run."""
         return max(0.0, (self.clock() if self.ended_at is None else self.ended_at) - self.started_at)
+
+    @property
+    def connections(self) -> int:
+        """How many are connected, for CDP and live view."""
+        return self._connections
 
     def due(self) -> tuple[float, EndReason]:
         """Tell at what time it must end, and why; infinity for never."""

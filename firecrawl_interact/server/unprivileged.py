@@ -63,7 +63,8 @@ class Nobody:
     def give(self, folder: Scratch) -> None:
         """Let the user have a browser's data; the folder around it, and its lock, stay ours."""
         folder.path.chmod(0o711)
-        os.chown(folder.data, self.uid, self.gid)
+        for path in (folder.data, *folder.data.rglob("*")):
+            os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
 
 def _open_to_all(path: Path) -> bool:

@@ -13,10 +13,10 @@ from firecrawl_interact.server import browsers as table
 from firecrawl_interact.server.browsers import (
     Browsers,
     NoSlotError,
-    ProfileInUseError,
     ShuttingDownError,
 )
 from firecrawl_interact.server.fake import FakeBrowsers, FakeEngine, FakeLauncher
+from firecrawl_interact.server.profiles import ProfileInUseError
 from firecrawl_interact.server.record import EndReason, ProfileUse, Status, Wish
 
 if TYPE_CHECKING:

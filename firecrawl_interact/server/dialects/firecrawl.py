@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 from aiohttp import hdrs, web
 
+from firecrawl_interact.errors import LocalBrowserError
 from firecrawl_interact.server import links
 from firecrawl_interact.server.dialects import zod
 from firecrawl_interact.server.dialects.answer import instant
@@ -15,6 +16,7 @@ from firecrawl_interact.server.dialects.firecrawl_body import read_body
 from firecrawl_interact.server.dialects.firecrawl_guard import PREFIXES, ProblemError, bad_request, guarded
 from firecrawl_interact.server.dialects.firecrawl_life import find, launch, link_fields, stop
 from firecrawl_interact.server.keys import BROWSERS, SETTINGS
+from firecrawl_interact.server.profiles import ProfileInUseError
 from firecrawl_interact.server.record import Browser, ProfileUse, Status, Wish
 from firecrawl_interact.server.settings import Generation
 from firecrawl_interact.wire import firecrawl as wire
@@ -95,9 +97,13 @@ async def _delete_profile(request: web.Request, team: str) -> wire.DeleteReply:
     name = request.match_info["name"]
     if len(name) > LONGEST_PROFILE_NAME:
         raise ProblemError(400, "Profile name must be between 1 and 128 characters.")
-    if request.app[BROWSERS].saver(team, name) is not None:
+    try:
+        await request.app[BROWSERS].delete_profile(team, name)
+    except ProfileInUseError:
         text = "A session is currently saving to this profile. Stop that session, then delete the profile."
-        raise ProblemError(409, text)
+        raise ProblemError(409, text) from None
+    except (OSError, LocalBrowserError):
+        raise ProblemError(502, "Failed to delete profile.") from None
     return wire.DeleteReply(success=True)
 
 

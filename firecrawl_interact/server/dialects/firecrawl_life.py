@@ -8,10 +8,11 @@ from aiohttp import web
 
 from firecrawl_interact.errors import LocalBrowserError
 from firecrawl_interact.server import links
-from firecrawl_interact.server.browsers import NoSlotError, ProfileInUseError, ShuttingDownError
+from firecrawl_interact.server.browsers import NoSlotError, ShuttingDownError
 from firecrawl_interact.server.dialects.firecrawl_bill import bill, credits_for, milliseconds
 from firecrawl_interact.server.dialects.firecrawl_guard import ProblemError
 from firecrawl_interact.server.keys import BROWSERS, SETTINGS
+from firecrawl_interact.server.profiles import ProfileInUseError
 from firecrawl_interact.server.record import Browser, Status, Wish
 from firecrawl_interact.server.settings import Generation
 from firecrawl_interact.wire import firecrawl as wire
