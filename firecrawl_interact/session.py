@@ -18,6 +18,7 @@ from firecrawl_interact.lifecycle.debt import DebtState
 from firecrawl_interact.lifecycle.hub import Hub
 from firecrawl_interact.lifecycle.opening import open_session
 from firecrawl_interact.lifecycle.terms import Candidate, OpenTerms, candidates, check_hedge
+from firecrawl_interact.lifecycle.watching import GONE, InView
 from firecrawl_interact.models import (
     CloseReceipt,
     Language,
@@ -49,7 +50,7 @@ OnUnconfirmed = Literal["raise", "log"]
 BackendChoice = "str | Backend | Sequence[str | Backend]"
 
 
-class Session:
+class Session(InView):
     """
     One remote browser, from the accepted create to the confirmed delete.
 
@@ -390,7 +391,11 @@ class Session:
     async def _run(self, run: Run) -> RunResult:
         from firecrawl_interact.lifecycle.running import run_in  # not every program runs code
 
-        return await run_in(self._backend, self.id, run)
+        try:
+            return await run_in(self._backend, self.id, run)
+        except GONE as error:
+            self._note_gone(error)
+            raise
 
     # --- its end ------------------------------------------------------------------------
 
@@ -464,7 +469,9 @@ class Session:
         if self._left is not None and not joins:
             return
         if self._left is None:
-            self._left = f"{datetime.now(UTC).isoformat(timespec='seconds')}: {reason}"
+            now = datetime.now(UTC)
+            self._left = f"{now.isoformat(timespec='seconds')}: {reason}"
+            self._note_closed(reason, now)
         if debt is not None and debt.pid == os.getpid():
             await close_session(debt, self._terms, body=body)
 

@@ -6,7 +6,7 @@ import enum
 import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Literal, Protocol, Self
 
 import attrs
 
@@ -14,6 +14,9 @@ from firecrawl_interact.errors import InvalidOptionError
 
 DEFAULT_TTL = 600  # Seconds. Always sent: the providers' own defaults contradict each other.
 DEFAULT_ACTIVITY_TTL = 300  # Seconds; never more than the ttl asked for.
+
+
+EndReason = Literal["closed", "gone", "expired"]
 
 
 class SessionState(enum.Enum):
@@ -149,6 +152,25 @@ class CloseReceipt:
     confirmed: bool
     duration: timedelta | None = None
     credits_billed: int | float | None = None
+
+
+@attrs.frozen(kw_only=True)
+class SessionEnd:
+    """
+    When and why a session came to its end, as far as it is known here.
+
+    Attributes:
+        why: ``"closed"`` by its owner in this process; ``"gone"``, since the provider ended it
+            or somebody else did; ``"expired"``, since its ttl ran out.
+
+        at: Aware instant; for a session that is gone, the one at which that was learnt.
+
+        text: The reason in words.
+    """
+
+    why: EndReason
+    at: datetime
+    text: str = ""
 
 
 @attrs.frozen(kw_only=True)
