@@ -4,32 +4,26 @@ from __future__ import annotations
 
 import os
 import ssl as tls
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from firecrawl_interact.backends._access import Access, Home, make_access
-from firecrawl_interact.backends._capable import refuse_options
-from firecrawl_interact.backends._hosted import AGAIN, GONE, ProviderBackend, check_created_id, fine, segment
-from firecrawl_interact.backends._options import check_types, encode_body, invalid, whole
-from firecrawl_interact.backends._refusal import read_words
-from firecrawl_interact.config import Settings
-from firecrawl_interact.errors import ProtocolError, SessionNotFoundError
-from firecrawl_interact.models import (
-    Answer,
-    Capabilities,
-    CloseReceipt,
-    CreatePlan,
-    EndRequest,
-    Request,
-    SessionInfo,
-    SessionOptions,
+from firecrawl_interact.backends._access import Home, make_access
+from firecrawl_interact.backends._hosted import fine, segment
+from firecrawl_interact.backends.firecrawl_extras import (
+    check_page_id,
+    profile_path,
+    read_replay,
+    read_scrape,
+    scrape_body,
 )
-from firecrawl_interact.transport.redact import redact
-from firecrawl_interact.wire import firecrawl as wire
-from firecrawl_interact.wire._bounds import OutOfBoundsError
+from firecrawl_interact.backends.firecrawl_values import FirecrawlOptions, ReplayPage
+from firecrawl_interact.backends.firecrawl_wire import FirecrawlWire
+from firecrawl_interact.config import Settings
+from firecrawl_interact.errors import InvalidOptionError
+from firecrawl_interact.models import Answer, Profile, Request, Scrape
+from firecrawl_interact.options import Seconds, seconds
 
-T = TypeVar("T", bound="wire.CreateReply | wire.GetReply | wire.ListReply")
+__all__ = ["HOME", "FirecrawlBackend", "FirecrawlOptions", "FirecrawlWire", "ReplayPage"]
 
 HOME = Home(
     title="Firecrawl",
@@ -39,171 +33,8 @@ HOME = Home(
     key_variable="FIRECRAWL_API_KEY",
 )
 
-_SESSIONS = "/v2/interact"  # The documented path; /v2/browser is its full alias.
-_OVER = frozenset({"destroyed", "error", "failed", "stopped"})  # Of the list and of the single session.
-_NO_ROUTE = frozenset({404, 405, 501})  # What servers without "get one" may answer.
-_BACKEND_FAILED = "Hangar request failed."  # Passed on from behind: at which moment it failed is not known.
-
-
-class FirecrawlWire(ProviderBackend):
-    """
-    Whatever speaks Firecrawl's wire: the service, a server of one's own, the local one, memory.
-
-    Source: docs.firecrawl.dev, "Interact", and the server's public source, read 2026.
-    """
-
-    name = "firecrawl"
-    open_timeout: float = 450.0  # Seconds: the server tries for 3 x 40, then waits for up to 300.
-    capabilities = Capabilities(
-        options=frozenset(
-            {"profile", "live_view", "no_live_view", "record", "block_ads", "no_block_ads", "country"}
-        ),
-        languages=frozenset({"node", "python", "bash"}),
-        prompts=True,
-        scrapes=True,
-        watch_only_link=True,
-        shortest_ttl=30,
-        longest_ttl=3600,
-        receipts=True,
-    )
-
-    # --- the create ---------------------------------------------------------------------
-
-    def check(self, options: SessionOptions) -> None:
-        """Refuse options that this provider cannot honour."""
-        request = self._request(options)
-        if options.extra:
-            encode_body(wire.DIALECT.unstructure(request), options.extra)
-
-    def prepare(self, options: SessionOptions) -> CreatePlan:
-        """Describe the create. Firecrawl lists no mark, so there is none."""
-        body = encode_body(wire.DIALECT.unstructure(self._request(options)), options.extra)
-        request = Request("POST", self._url, self._access.body_headers, body)
-        return CreatePlan(
-            request, mark=None, search=None, ttl=options.ttl, end=self._end_of_any, id_path=("id",)
-        )
-
-    def read_created(self, answer: Answer, options: SessionOptions) -> SessionInfo:
-        """Read the answer to the create."""
-        reply = self._read(answer, wire.CreateReply)
-        check_created_id(reply.id, field="id", status=answer.status)
-        expires_at = reply.expires_at
-        if expires_at is None:
-            expires_at = datetime.now(UTC) + timedelta(seconds=options.ttl)
-        return SessionInfo(
-            id=reply.id,
-            backend=self.name,
-            cdp_url=reply.cdp_url,
-            live_view_url=reply.live_view_url or None,
-            interactive_live_view_url=reply.interactive_live_view_url or None,
-            expires_at=expires_at,
-            expires_at_estimated=reply.expires_at is None,
-        )
-
-    def _own_words(self, answer: Answer) -> bool:
-        words = read_words(answer)
-        return words.own and words.text != _BACKEND_FAILED
-
-    # --- the end ------------------------------------------------------------------------
-
-    def end_request(self, session_id: str, *, born: float | None = None) -> EndRequest:
-        """Describe the end of a session."""
-        request = Request("DELETE", f"{self._url}/{segment(session_id)}", self._access.headers)
-        return EndRequest(request, GONE, AGAIN, born=born)
-
-    def read_ended(self, answer: Answer) -> CloseReceipt:
-        """Read a confirming answer; whatever the body, the session is gone."""
-        try:
-            reply = wire.DIALECT.loads(answer.body, wire.DeleteReply)
-            milliseconds = reply.session_duration_ms
-            duration = None if milliseconds is None else timedelta(milliseconds=milliseconds)
-        except (ProtocolError, OverflowError):
-            return CloseReceipt(confirmed=True)
-        return CloseReceipt(confirmed=True, duration=duration, credits_billed=reply.credits_billed)
-
-    # --- looking ------------------------------------------------------------------------
-
-    def list_request(self) -> Request:
-        """Describe the list of the team's sessions that run now."""
-        return Request("GET", f"{self._url}?status=active", self._access.headers)
-
-    def read_list(self, answer: Answer) -> list[SessionInfo]:
-        """Read the answer to `list_request`."""
-        return [
-            self._info(row, created_at=row.created_at) for row in self._read(answer, wire.ListReply).sessions
-        ]
-
-    async def get(self, session_id: str) -> SessionInfo:
-        """
-        Look one session up, in the list where the server has no other way.
-
-        Raises:
-            SessionNotFoundError: The team has no such session.
-        """
-        answer = await self._ask(Request("GET", f"{self._url}/{segment(session_id)}", self._access.headers))
-        if answer.status not in _NO_ROUTE or read_words(answer).own:
-            return self._info(self._read(answer, wire.GetReply, session_id=session_id))
-        for info in await self.list():
-            if info.id == session_id:
-                return info
-        raise SessionNotFoundError(
-            f"{self.name} lists no such session.", backend=self.name, session_id=session_id
-        )
-
-    async def list(self, *, alive: bool | None = None) -> list[SessionInfo]:
-        """List the team's sessions, newest first; *alive* keeps only those that run (or not)."""
-        request = self.list_request() if alive else Request("GET", self._url, self._access.headers)
-        found = self.read_list(await self._ask(request))
-        return found if alive is None else [info for info in found if info.alive is alive]
-
-    # --- translation --------------------------------------------------------------------
-
-    def _describe(self, access: Access) -> None:
-        self._url = access.origin + _SESSIONS
-        self._end_of_any = EndRequest(Request("DELETE", f"{self._url}/{{id}}", access.headers), GONE, AGAIN)
-
-    def _request(self, options: SessionOptions) -> wire.CreateRequest:
-        check_types(options)
-        refuse_options(self, options)
-        return _create_request(options)
-
-    def _read(self, answer: Answer, cls: type[T], *, session_id: str | None = None) -> T:
-        if not fine(answer):
-            raise self.error(answer, session_id=session_id)
-        try:
-            reply = wire.DIALECT.loads(answer.body, cls, status=answer.status, id_path=("id",))
-        except ProtocolError as misfit:
-            raise self._contradiction(answer, misfit.session_id) or misfit from None
-        if not reply.success:
-            raise self._contradiction(answer, getattr(reply, "id", None)) or ProtocolError(
-                "Firecrawl's answer says success: false.", field="success", status=answer.status
-            )
-        return reply
-
-    def _contradiction(self, answer: Answer, session_id: str | None) -> ProtocolError | None:
-        """Say what the provider said, if it reports a failure with a status of success."""
-        words = read_words(answer)
-        if not words.own:
-            return None
-        text = redact(words.text, self.key, session_id)
-        return ProtocolError(
-            f"Firecrawl answered {answer.status}, but: {text}",
-            field="success",
-            status=answer.status,
-            session_id=session_id,
-        )
-
-    def _info(self, found: wire.GetReply | wire.SessionRow, **known: Any) -> SessionInfo:
-        return SessionInfo(
-            id=found.id,
-            backend=self.name,
-            cdp_url=found.cdp_url or None,
-            live_view_url=found.live_view_url or None,
-            interactive_live_view_url=found.interactive_live_view_url or None,
-            status=found.status,
-            alive=found.status.lower() not in _OVER,
-            **known,
-        )
+SCRAPE_TIMEOUT = 60.0  # Seconds; always sent, so that our own wait can be longer than the provider's.
+_PATIENCE = 30.0  # Seconds that an answer may come after the provider's own limit.
 
 
 class FirecrawlBackend(FirecrawlWire):
@@ -228,10 +59,14 @@ class FirecrawlBackend(FirecrawlWire):
         ssl: A context of one's own. Without *ca_file* no other process can reach the provider,
             so guardian and exit sweep are off.
 
+        options: For creates that say nothing of them.
+
     Raises:
         InvalidOptionError: A value cannot be used.
         MissingKeyError: No key, at the service's own address.
     """
+
+    options_type = FirecrawlOptions
 
     def __init__(
         self,
@@ -244,7 +79,12 @@ class FirecrawlBackend(FirecrawlWire):
         headers: Mapping[str, str] | None = None,
         trust_env: bool = True,
         ssl: tls.SSLContext | None = None,
+        options: FirecrawlOptions | None = None,
     ) -> None:
+        if not isinstance(options, FirecrawlOptions | None):
+            raise InvalidOptionError(
+                f"options must be FirecrawlOptions, not {type(options).__name__}.", option="options"
+            )
         settings = Settings() if api_key is not None and base_url is not None else Settings.from_env()
         access = make_access(
             HOME,
@@ -258,21 +98,117 @@ class FirecrawlBackend(FirecrawlWire):
             ssl=ssl,
         )
         super().__init__(access)
+        self._defaults = options
 
+    # --- scrapes ------------------------------------------------------------------------
 
-def _create_request(options: SessionOptions) -> wire.CreateRequest:
-    profile = options.profile
-    try:
-        return wire.CreateRequest(
-            ttl=whole(options.ttl),  # type: ignore[arg-type]  # the class refuses fractions
-            activity_ttl=whole(options.activity_ttl),  # type: ignore[arg-type]
-            stream_web_view=options.live_view,
-            record_session=options.record,
-            block_ads=options.block_ads,
-            location=None if options.country is None else wire.Location(country=options.country.upper()),
-            profile=None
-            if profile is None
-            else wire.Profile(name=profile.name, save_changes=profile.save_changes),
+    async def scrape(
+        self,
+        url: str,
+        *,
+        formats: Sequence[str | Mapping[str, Any]] = (),
+        wait_for: Seconds | None = None,
+        actions: Sequence[Mapping[str, Any]] = (),
+        profile: Profile | str | None = None,
+        country: str | None = None,
+        block_ads: bool | None = None,
+        timeout: Seconds | None = None,
+        zero_data_retention: bool | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> Scrape:
+        """
+        Scrape a page, to go on in it with `Session.from_scrape`. Sent once; billed apart.
+
+        Such a session inherits *profile*, *country* and *block_ads*, and begins with *wait_for*
+        and *actions*.
+
+        Args:
+            url: The page.
+
+            formats: What to return, such as ``"markdown"``, which is the provider's default.
+
+            wait_for: Seconds (or a timedelta) to wait once the page is open.
+
+            actions: What to do in it then, in the provider's own words.
+
+            profile: Browser storage to load, by `Profile` or name; a name alone also saves.
+
+            country: Country to browse from, two letters.
+
+            block_ads: Whether ads and trackers are blocked.
+
+            timeout: Seconds (or a timedelta) that the provider may take; 60 where none is given.
+
+            zero_data_retention: Whether the provider keeps nothing. Then it may not be able to go
+                on in the page either.
+
+            extra: Merged into the request's body unchanged.
+
+        Raises:
+            InvalidOptionError: A value is of the wrong type or outside its bounds.
+            BackendError: The provider refused.
+            ProtocolError: The answer does not fit, or names no job.
+            TransportError: The line failed.
+        """
+        limit = SCRAPE_TIMEOUT if timeout is None else seconds("timeout", timeout)
+        body = scrape_body(
+            url,
+            formats=formats,
+            wait_for=None if wait_for is None else seconds("wait_for", wait_for),
+            actions=actions,
+            profile=Profile(profile) if isinstance(profile, str) else profile,
+            country=country,
+            block_ads=block_ads,
+            timeout=limit,
+            zero_data_retention=zero_data_retention,
+            extra=extra,
         )
-    except OutOfBoundsError as error:
-        raise invalid(error) from None
+        request = Request("POST", self._scrapes, self._access.body_headers, body)
+        answer = await self.exchange(request, timeout=limit + _PATIENCE)
+        if not fine(answer):
+            raise self.error(answer)
+        return read_scrape(answer)
+
+    # --- what sessions leave behind -----------------------------------------------------
+
+    async def replay(self, session_id: str) -> tuple[ReplayPage, ...]:
+        """
+        List the recorded pages of a session, also of one that has ended.
+
+        Raises:
+            SessionNotFoundError: Nothing was recorded, or it is not ready yet.
+            BackendError: The provider refused.
+        """
+        answer = await self._read_only(f"{self._url}/{segment(session_id)}/replay", session_id)
+        return read_replay(answer)
+
+    async def replay_playlist(self, session_id: str, page_id: str) -> str:
+        """
+        Fetch the playlist (HLS) of one recorded page; its links are secrets that live for hours.
+
+        Raises:
+            SessionNotFoundError: There is no such page.
+            BackendError: The provider refused.
+        """
+        url = f"{self._url}/{segment(session_id)}/replay/{check_page_id(page_id)}"
+        return (await self._read_only(url, session_id)).body.decode(errors="replace")
+
+    async def delete_profile(self, name: str) -> None:
+        """
+        Delete a saved profile; one that was never saved counts as deleted.
+
+        Raises:
+            InvalidOptionError: The name cannot be one.
+            ProfileBusyError: A session is saving to it; end that first.
+            BackendError: The provider refused.
+        """
+        request = Request("DELETE", self._access.origin + profile_path(name), self._access.headers)
+        answer = await self.exchange(request, repeatable=True)
+        if not fine(answer):
+            raise self.error(answer)
+
+    async def _read_only(self, url: str, session_id: str) -> Answer:
+        answer = await self.exchange(Request("GET", url, self._access.headers), repeatable=True)
+        if not fine(answer):
+            raise self.error(answer, session_id=session_id)
+        return answer

@@ -1,0 +1,326 @@
+"""Firecrawl's wire, as spoken by whatever speaks it."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, TypeVar, get_args
+
+from firecrawl_interact.backends._access import Access
+from firecrawl_interact.backends._capable import refuse_options
+from firecrawl_interact.backends._hosted import AGAIN, GONE, ProviderBackend, check_created_id, fine, segment
+from firecrawl_interact.backends._options import check_types, encode_body, invalid, whole
+from firecrawl_interact.backends._refusal import read_words
+from firecrawl_interact.backends.firecrawl_runs import execute_body, interact_body, run_result, scrape_run
+from firecrawl_interact.backends.firecrawl_values import FirecrawlOptions
+from firecrawl_interact.backends.scraper import ScrapeRun, ScrapeTerms, Started, job_of
+from firecrawl_interact.errors import (
+    InvalidOptionError,
+    ProfileBusyError,
+    ProtocolError,
+    SessionNotFoundError,
+    UnsupportedError,
+)
+from firecrawl_interact.models import (
+    Answer,
+    Capabilities,
+    CloseReceipt,
+    CreatePlan,
+    EndRequest,
+    Request,
+    Run,
+    RunResult,
+    SessionInfo,
+    SessionOptions,
+)
+from firecrawl_interact.transport.redact import redact
+from firecrawl_interact.wire import firecrawl as wire
+from firecrawl_interact.wire._bounds import OutOfBoundsError
+from firecrawl_interact.wire.firecrawl_runs import RunReply
+
+Status = Literal["active", "destroyed", "error"]  # The list's words.
+T = TypeVar("T", bound="wire.CreateReply | wire.GetReply | wire.ListReply")
+
+_SESSIONS = "/v2/interact"  # The documented path; /v2/browser is its full alias.
+_SCRAPES = "/v2/scrape"
+_STATUSES: tuple[str, ...] = get_args(Status)
+_OVER = frozenset({"destroyed", "error", "failed", "stopped"})  # Of the list and of the single session.
+_NO_ROUTE = frozenset({404, 405, 501})  # What servers without "get one" may answer.
+_BACKEND_FAILED = "Hangar request failed."  # Passed on from behind: at which moment it failed is not known.
+
+_NOT_FOUND = frozenset({404})
+_GONE_BUT_404 = GONE - _NOT_FOUND
+_AGAIN_AND_404 = AGAIN | _NOT_FOUND
+_TIMED_OUT = 408
+_CONFLICT = 409
+_NOT_IMPLEMENTED = 501  # A server of one's own that keeps no scrapes.
+_SCRAPE_AGAIN = frozenset({404, 409, 410})  # No further run can succeed with this job id.
+_NO_CONTEXT = "replay context"  # Conflicts that come before a browser is started.
+
+
+class FirecrawlWire(ProviderBackend):
+    """
+    Whatever speaks Firecrawl's wire: the service, a server of one's own, the local one, memory.
+
+    Source: docs.firecrawl.dev, "Interact", and the server's public source, read 2026.
+    """
+
+    name = "firecrawl"
+    open_timeout: float = 450.0  # Seconds: the server tries for 3 x 40, then waits for up to 300.
+    capabilities = Capabilities(
+        options=frozenset(
+            {"profile", "live_view", "no_live_view", "record", "block_ads", "no_block_ads", "country"}
+        ),
+        languages=frozenset({"node", "python", "bash"}),
+        prompts=True,
+        scrapes=True,
+        watch_only_link=True,
+        shortest_ttl=30,
+        longest_ttl=3600,
+        receipts=True,
+    )
+
+    _defaults: FirecrawlOptions | None = None  # For creates that say nothing of them.
+
+    # --- the create ---------------------------------------------------------------------
+
+    def check(self, options: SessionOptions) -> None:
+        """Refuse options that this provider cannot honour."""
+        request = self._request(options)
+        if options.extra:
+            encode_body(wire.DIALECT.unstructure(request), options.extra)
+
+    def prepare(self, options: SessionOptions) -> CreatePlan:
+        """Describe the create. Firecrawl lists no mark, so there is none."""
+        body = encode_body(wire.DIALECT.unstructure(self._request(options)), options.extra)
+        request = Request("POST", self._url, self._access.body_headers, body)
+        return CreatePlan(
+            request, mark=None, search=None, ttl=options.ttl, end=self._end_of_any, id_path=("id",)
+        )
+
+    def read_created(self, answer: Answer, options: SessionOptions) -> SessionInfo:
+        """Read the answer to the create."""
+        reply = self._read(answer, wire.CreateReply)
+        check_created_id(reply.id, field="id", status=answer.status)
+        expires_at = reply.expires_at
+        if expires_at is None:
+            expires_at = datetime.now(UTC) + timedelta(seconds=options.ttl)
+        return SessionInfo(
+            id=reply.id,
+            backend=self.name,
+            cdp_url=reply.cdp_url,
+            live_view_url=reply.live_view_url or None,
+            interactive_live_view_url=reply.interactive_live_view_url or None,
+            expires_at=expires_at,
+            expires_at_estimated=reply.expires_at is None,
+        )
+
+    def _own_words(self, answer: Answer) -> bool:
+        words = read_words(answer)
+        return words.own and words.text != _BACKEND_FAILED
+
+    # --- in between ---------------------------------------------------------------------
+
+    def run_request(self, session_id: str, run: Run) -> Request:
+        """Describe the request that runs code in a session; its language is always said."""
+        if run.prompt is not None:
+            raise UnsupportedError(
+                f"The {self.name} backend takes prompts in scraped pages only: Session.from_scrape()."
+            )
+        url = f"{self._url}/{segment(session_id)}/execute"
+        return Request("POST", url, self._access.body_headers, execute_body(run))
+
+    def read_run(self, answer: Answer, run: Run, *, session_id: str) -> RunResult:  # noqa: ARG002
+        """Read the answer to `run_request`. A run that failed is a result like any other."""
+        if not fine(answer):
+            raise self.error(answer, session_id=session_id)
+        return run_result(self._run_reply(answer))
+
+    def scrape_run_request(self, terms: ScrapeTerms, run: Run) -> Request:
+        """Describe a run in a scraped page; the first one starts the browser."""
+        url = f"{self._scrapes}/{terms.job_id}/interact"
+        return Request("POST", url, self._access.body_headers, interact_body(terms, run))
+
+    def read_scrape_run(self, answer: Answer, terms: ScrapeTerms) -> ScrapeRun:  # noqa: ARG002
+        """Read the answer to `scrape_run_request`. A run that failed is a result like any other."""
+        if not fine(answer):
+            error = self.error(answer)
+            if answer.status in _SCRAPE_AGAIN and not isinstance(error, ProfileBusyError):
+                error.args = (f"{error} Scrape again for a new job id.",)
+            raise error
+        return scrape_run(self._run_reply(answer))
+
+    def scrape_started(self, answer: Answer) -> Started:
+        """Tell whether the answer to a run proves that it started a browser, or none."""
+        if fine(answer):
+            return Started.YES
+        words = read_words(answer)
+        if not words.own:
+            return Started.NO if self.refused(answer) and answer.status != _TIMED_OUT else Started.UNKNOWN
+        if words.text == _BACKEND_FAILED:
+            return Started.YES  # Whatever its status: that is of the browser's own service.
+        if answer.status == _CONFLICT:
+            return Started.NO if _NO_CONTEXT in words.text.lower() else Started.YES
+        refused = self.refused(answer) or answer.status == _NOT_IMPLEMENTED
+        return Started.NO if refused else Started.YES
+
+    # --- the end ------------------------------------------------------------------------
+
+    def end_request(self, session_id: str, *, born: float | None = None) -> EndRequest:
+        """Describe the end of a session, or of all that a scrape has: see `scrape_ref`."""
+        job_id = job_of(session_id)
+        if job_id is not None:
+            return self._scrape_end(job_id, born)
+        request = Request("DELETE", f"{self._url}/{segment(session_id)}", self._access.headers)
+        return EndRequest(request, GONE, AGAIN, born=born)
+
+    def read_ended(self, answer: Answer) -> CloseReceipt:
+        """Read a confirming answer; whatever the body, the session is gone."""
+        try:
+            reply = wire.DIALECT.loads(answer.body, wire.DeleteReply)
+            milliseconds = reply.session_duration_ms
+            duration = None if milliseconds is None else timedelta(milliseconds=milliseconds)
+        except (ProtocolError, OverflowError):
+            return CloseReceipt(confirmed=True)
+        return CloseReceipt(confirmed=True, duration=duration, credits_billed=reply.credits_billed)
+
+    # --- looking ------------------------------------------------------------------------
+
+    def list_request(self) -> Request:
+        """Describe the list of the team's sessions that run now."""
+        return Request("GET", f"{self._url}?status=active", self._access.headers)
+
+    def read_list(self, answer: Answer) -> list[SessionInfo]:
+        """Read the answer to `list_request`."""
+        return [
+            self._info(row, created_at=row.created_at) for row in self._read(answer, wire.ListReply).sessions
+        ]
+
+    async def get(self, session_id: str) -> SessionInfo:
+        """
+        Look one session up, in the list where the server has no other way.
+
+        Raises:
+            SessionNotFoundError: The team has no such session.
+        """
+        answer = await self._ask(Request("GET", f"{self._url}/{segment(session_id)}", self._access.headers))
+        if answer.status not in _NO_ROUTE or read_words(answer).own:
+            return self._info(self._read(answer, wire.GetReply, session_id=session_id))
+        for info in await self.list():
+            if info.id == session_id:
+                return info
+        raise SessionNotFoundError(
+            f"{self.name} lists no such session.", backend=self.name, session_id=session_id
+        )
+
+    async def list(self, *, alive: bool | None = None, status: Status | None = None) -> list[SessionInfo]:
+        """
+        List the team's sessions, newest first.
+
+        Args:
+            alive: Keep only those that run, or only those that do not.
+
+            status: Keep only those with this word of the provider's.
+
+        Raises:
+            InvalidOptionError: The provider has no such word.
+        """
+        if status not in (None, *_STATUSES):
+            raise InvalidOptionError(
+                f"status must be one of {', '.join(_STATUSES)}, not {status!r}.",
+                option="status",
+                value=status,
+            )
+        if status is None and alive:
+            request = self.list_request()
+        else:
+            query = "" if status is None else f"?status={status}"
+            request = Request("GET", self._url + query, self._access.headers)
+        found = self.read_list(await self._ask(request))
+        return found if alive is None else [info for info in found if info.alive is alive]
+
+    # --- translation --------------------------------------------------------------------
+
+    def _describe(self, access: Access) -> None:
+        self._url = access.origin + _SESSIONS
+        self._scrapes = access.origin + _SCRAPES
+        self._end_of_any = EndRequest(Request("DELETE", f"{self._url}/{{id}}", access.headers), GONE, AGAIN)
+
+    def _scrape_end(self, job_id: str, born: float | None) -> EndRequest:
+        # "Not found" means gone, unless the first run may still be about to start the browser.
+        young = born is not None and time.time() - born < self.open_timeout
+        return EndRequest(
+            Request("DELETE", f"{self._scrapes}/{job_id}/interact", self._access.headers),
+            _GONE_BUT_404 if young else GONE,
+            _AGAIN_AND_404 if young else AGAIN,
+            repeat_while_field="sessionDurationMs",  # Each answer that has it has ended one browser.
+        )
+
+    def _request(self, options: SessionOptions) -> wire.CreateRequest:
+        check_types(options)
+        refuse_options(self, options)
+        typed = options.provider if isinstance(options.provider, FirecrawlOptions) else FirecrawlOptions()
+        return _create_request(options, typed.over(self._defaults))
+
+    def _run_reply(self, answer: Answer) -> RunReply:
+        return wire.DIALECT.loads(answer.body, RunReply, status=answer.status, id_path=("sessionId",))
+
+    def _read(self, answer: Answer, cls: type[T], *, session_id: str | None = None) -> T:
+        if not fine(answer):
+            raise self.error(answer, session_id=session_id)
+        try:
+            reply = wire.DIALECT.loads(answer.body, cls, status=answer.status, id_path=("id",))
+        except ProtocolError as misfit:
+            raise self._contradiction(answer, misfit.session_id) or misfit from None
+        if not reply.success:
+            raise self._contradiction(answer, getattr(reply, "id", None)) or ProtocolError(
+                "Firecrawl's answer says success: false.", field="success", status=answer.status
+            )
+        return reply
+
+    def _contradiction(self, answer: Answer, session_id: str | None) -> ProtocolError | None:
+        """Say what the provider said, if it reports a failure with a status of success."""
+        words = read_words(answer)
+        if not words.own:
+            return None
+        text = redact(words.text, self.key, session_id)
+        return ProtocolError(
+            f"Firecrawl answered {answer.status}, but: {text}",
+            field="success",
+            status=answer.status,
+            session_id=session_id,
+        )
+
+    def _info(self, found: wire.GetReply | wire.SessionRow, **known: Any) -> SessionInfo:
+        return SessionInfo(
+            id=found.id,
+            backend=self.name,
+            cdp_url=found.cdp_url or None,
+            live_view_url=found.live_view_url or None,
+            interactive_live_view_url=found.interactive_live_view_url or None,
+            status=found.status,
+            alive=found.status.lower() not in _OVER,
+            **known,
+        )
+
+
+def _create_request(options: SessionOptions, typed: FirecrawlOptions) -> wire.CreateRequest:
+    profile = options.profile
+    if typed.zero_data_retention and (options.record or profile is not None):
+        raise UnsupportedError("Firecrawl keeps no recording and no profile with zero_data_retention.")
+    try:
+        return wire.CreateRequest(
+            ttl=whole(options.ttl),  # type: ignore[arg-type]  # the class refuses fractions
+            activity_ttl=whole(options.activity_ttl),  # type: ignore[arg-type]
+            stream_web_view=options.live_view,
+            record_session=options.record,
+            block_ads=options.block_ads,
+            location=None if options.country is None else wire.Location(country=options.country.upper()),
+            profile=None
+            if profile is None
+            else wire.Profile(name=profile.name, save_changes=profile.save_changes),
+            zero_data_retention=typed.zero_data_retention,
+            integration=typed.integration,
+        )
+    except OutOfBoundsError as error:
+        raise invalid(error) from None
