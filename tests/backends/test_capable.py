@@ -117,7 +117,7 @@ def test_refusal_says_where_nobody_can(monkeypatch):
     ("run", "told"),
     [
         (Run(code="1"), "runs no code; these can: anchor, firecrawl"),
-        (Run(prompt="Look."), "takes prompts; these can: firecrawl"),
+        (Run(prompt="Look."), "takes prompts; these can: anchor, firecrawl"),
     ],
     ids=["code", "prompt"],
 )
