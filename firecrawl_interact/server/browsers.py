@@ -15,7 +15,7 @@ from firecrawl_interact.server.engine import Launcher, LaunchSpec
 from firecrawl_interact.server.fake_profiles import FakeProfiles
 from firecrawl_interact.server.ids import uuid7
 from firecrawl_interact.server.profiles import ProfileInUseError, Profiles
-from firecrawl_interact.server.record import Browser, EndReason, Status, Wish
+from firecrawl_interact.server.record import Browser, EndReason, ProfileUse, Status, Wish
 from firecrawl_interact.server.savers import Savers
 
 HISTORY = 10_000  # Ended browsers whose records are kept; then the oldest is forgotten.
@@ -136,6 +136,17 @@ class Browsers:
     def saver(self, team: str, profile: str) -> str | None:
         """Tell the id of the browser that saves to this profile, if one does."""
         return self._savers.first(team, profile)
+
+    def save_to(self, browser: Browser, name: str) -> None:
+        """
+        Let a running browser save to a profile at its end, beside whoever else does.
+
+        Raises:
+            LocalBrowserError: There is no place for profiles.
+        """
+        wish = attrs.evolve(browser.wish, profile=ProfileUse(name=name, saves=True, alone=False))
+        self._savers.enter(browser.id, wish)
+        browser.wish = wish
 
     async def delete_profile(self, team: str, name: str) -> bool:
         """

@@ -131,7 +131,7 @@ class Desk:
         return self._tab
 
     async def aclose(self) -> None:
-        """Close the connection for good. Who still works here, or waits for a turn, finds the browser gone."""
+        """Close the connection for good: who still works here, or waits for a turn, finds the browser gone."""
         self._cleared = True
         await self._disconnect()
 
@@ -152,7 +152,7 @@ class Controls:
     @contextlib.asynccontextmanager
     async def at(self, browser: Browser) -> AsyncGenerator[Desk, None]:
         """
-        Take one's turn at a browser's desk; that counts as a connection, and as activity.
+        Take one's turn at a browser's desk; meanwhile the browser is not idle.
 
         Raises:
             NoBrowserError: There is nothing to control, or it has gone meanwhile.
@@ -166,10 +166,9 @@ class Controls:
         desk = self._desks.get(browser.id)
         if desk is None:
             desk = self._desks[browser.id] = Desk(endpoint)
-        browser.touch()
         try:
-            async with asyncio.timeout(LONGEST_USE), desk.turn():
-                with browser.connected():
+            with browser.used():
+                async with asyncio.timeout(LONGEST_USE), desk.turn():
                     yield desk
         except TimeoutError:
             raise ControlError(f"It was not done within {LONGEST_USE:g} s.") from None

@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote
 
 import attrs
 import pytest
 
-from firecrawl_interact.server import cdp, clipboard, keyboard, mouse, tabs
+from firecrawl_interact.server import clipboard, keyboard, mouse, tabs
 from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.chromium import ChromiumLauncher
 from firecrawl_interact.server.controls import ControlError, Controls, Desk, NoBrowserError
 from firecrawl_interact.server.fake import FakeBrowsers
-from firecrawl_interact.server.record import Browser, Wish
+from firecrawl_interact.server.record import Browser, EndReason, Wish
 
 PNG = b"\x89PNG"
 LOGGED = ("mousedown", "mouseup", "click", "dblclick", "mousemove", "wheel", "keydown", "contextmenu")
@@ -371,17 +371,15 @@ async def test_calls_at_the_same_time_take_turns(real: Real):
     assert await real.value("a.value") in ("aaaabbbb", "bbbbaaaa")
 
 
-async def test_a_call_counts_as_a_connection(real: Real, monkeypatch: pytest.MonkeyPatch):
+async def test_a_browser_is_not_idle_while_it_is_worked_in(real: Real):
     """
-    A browser is not idle while it is worked in.
+    Only its ttl can end it then.
     """
-    touched: list[bool] = []
-    monkeypatch.setattr(Browser, "touch", lambda browser: touched.append(browser.alive))
     async with real.controls.at(real.browser):
-        within = real.browser._connections
+        _, within = real.browser.due()
+    _, after = real.browser.due()
 
-    assert (1, 0) == (within, real.browser._connections)
-    assert touched
+    assert (EndReason.TTL, EndReason.IDLE) == (within, after)
 
 
 async def test_a_browser_that_ends_meanwhile_is_told_of(real: Real):

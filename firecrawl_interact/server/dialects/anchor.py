@@ -8,8 +8,12 @@ from firecrawl_interact.server.dialects import (
     anchor_async,
     anchor_batch,
     anchor_controls,
+    anchor_files,
     anchor_links,
+    anchor_profiles,
     anchor_sessions,
+    anchor_tools,
+    anchor_usage,
 )
 from firecrawl_interact.server.dialects.anchor_guard import guarded, no_route
 
@@ -25,6 +29,7 @@ def routes() -> list[web.RouteDef]:
     return [
         *anchor_sessions.routes_of_all(),
         *anchor_async.routes(),
+        *anchor_usage.routes(),
         *(
             web.route(hdrs.METH_ANY, f"{anchor_sessions.SESSIONS}/{word}", guarded(no_route))
             for word in RESERVED
@@ -32,7 +37,10 @@ def routes() -> list[web.RouteDef]:
         *anchor_sessions.routes(),
         *anchor_links.routes(),
         *anchor_controls.routes(),
+        *anchor_files.routes(),
         *anchor_batch.routes(),
+        *anchor_profiles.routes(),
+        *anchor_tools.routes(),
         web.route(hdrs.METH_ANY, "/v1/{tail:.*}", guarded(no_route)),
     ]
 
