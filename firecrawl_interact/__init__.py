@@ -54,6 +54,7 @@ from firecrawl_interact.session import Session
 
 if TYPE_CHECKING:
     from firecrawl_interact.backends.anchor import AnchorBackend
+    from firecrawl_interact.backends.anchor_options import AnchorOptions
     from firecrawl_interact.backends.firecrawl import FirecrawlBackend
     from firecrawl_interact.backends.local import LocalBackend
     from firecrawl_interact.backends.memory import MemoryBackend
@@ -62,6 +63,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AnchorBackend",
+    "AnchorOptions",
     "AuthenticationError",
     "Backend",
     "BackendError",
@@ -114,6 +116,7 @@ __all__ = [
 # A concrete backend brings its wire classes along: imported when first asked for.
 _LAZY = {
     "AnchorBackend": "firecrawl_interact.backends.anchor",
+    "AnchorOptions": "firecrawl_interact.backends.anchor_options",
     "FirecrawlBackend": "firecrawl_interact.backends.firecrawl",
     "LocalBackend": "firecrawl_interact.backends.local",
     "MemoryBackend": "firecrawl_interact.backends.memory",
