@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 
 import attrs
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from firecrawl_interact.server.record import Browser
@@ -79,7 +79,8 @@ class Counts:
             finally:
                 resource = request.match_info.route.resource
                 route = "(no route)" if resource is None else resource.canonical
-                call = Call(request.method, route, status)
+                method = request.method if request.method in hdrs.METH_ALL else "OTHER"
+                call = Call(method, route, status)
                 self.calls[call] += 1
                 self.seconds[call] = self.seconds.get(call, 0.0) + time.perf_counter() - begun
 

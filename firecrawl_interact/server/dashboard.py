@@ -10,7 +10,7 @@ from aiohttp import hdrs, web
 
 from firecrawl_interact.server import links
 from firecrawl_interact.server.auth import OWN_TEAM
-from firecrawl_interact.server.keys import BROWSERS, COUNTS, KEYRING, LOGINS
+from firecrawl_interact.server.keys import BROWSERS, COUNTS, KEYRING, LOGINS, SCREENCASTS
 from firecrawl_interact.server.logins import LIFETIME
 from firecrawl_interact.server.record import Browser
 
@@ -96,11 +96,10 @@ async def _frame(request: web.Request) -> web.StreamResponse:
     endpoint = browser.engine.endpoint
     if endpoint is None or not browser.wish.live_view:
         raise web.HTTPNotFound(text="This session cannot be watched.")
-    from firecrawl_interact.server import live_view  # Fakes need none.
     from firecrawl_interact.server.cdp import CdpError
 
     try:
-        picture = await live_view.frame(endpoint)
+        picture = await request.app[SCREENCASTS].picture(browser)
     except CdpError as error:
         return web.Response(status=503, text=f"There is no picture: {error}.", headers=_HEADERS)
     return web.Response(body=picture, content_type="image/jpeg", headers=_HEADERS)
@@ -123,14 +122,12 @@ async def _end(request: web.Request) -> web.Response:
 
 def _row(browser: Browser) -> dict[str, Any]:
     now = browser.clock()
-    idle_end = browser.due()[0] if browser.wish.activity_ttl is not None else None
     return {
         "id": browser.id,
-        "team": browser.wish.team,
+        "team": None if browser.wish.team == OWN_TEAM else browser.wish.team,
         "status": browser.status.value,
         "age": round(browser.duration),
         "left": None if browser.expires_at is None else max(0, round(browser.expires_at - now)),
-        "ends_in": None if idle_end in {None, float("inf")} else max(0, round((idle_end or now) - now)),
         "idle": max(0, round(now - browser.last_activity)),
         "connections": browser.connections,
         "tags": list(browser.tags),
