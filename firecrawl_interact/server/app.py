@@ -31,12 +31,14 @@ from firecrawl_interact.server.keys import (
     RATES,
     RUNNERS,
     SCRAPES,
+    SCREENCASTS,
     SETTINGS,
 )
 from firecrawl_interact.server.logins import Logins
 from firecrawl_interact.server.rates import Rates
 from firecrawl_interact.server.runs import Prompts, Runners, Runs
 from firecrawl_interact.server.scrapes import Scrapes
+from firecrawl_interact.server.screencast import Screencasts
 from firecrawl_interact.server.settings import ServerSettings
 
 MAX_BODY = 10 * 1024 * 1024  # Bytes; Firecrawl's own limit.
@@ -85,6 +87,8 @@ def build_app(
     counts = Counts()
     middlewares.insert(0, counts.middleware())
     browsers.attendants.append(counts)
+    screencasts = Screencasts()
+    browsers.attendants.insert(0, screencasts)  # Recorders come after it, and so end before it.
     app = web.Application(middlewares=middlewares, client_max_size=MAX_BODY)
     app[BROWSERS] = browsers
     app[COUNTS] = counts
@@ -93,6 +97,7 @@ def build_app(
     app[RATES] = Rates()
     app[RUNNERS] = Runners(code=runs, prompts=prompts)
     app[SCRAPES] = Scrapes(browsers.clock)
+    app[SCREENCASTS] = screencasts
     app[SETTINGS] = settings
     if faults is not None:
         faults.setup(app)

@@ -11,6 +11,7 @@ from firecrawl_interact.server.logins import Logins
 from firecrawl_interact.server.rates import Rates
 from firecrawl_interact.server.runs import Runners
 from firecrawl_interact.server.scrapes import Scrapes
+from firecrawl_interact.server.screencast import Screencasts
 from firecrawl_interact.server.settings import ServerSettings
 
 BROWSERS = web.AppKey("BROWSERS", Browsers)
@@ -20,4 +21,5 @@ LOGINS = web.AppKey("LOGINS", Logins)
 RATES = web.AppKey("RATES", Rates)
 RUNNERS = web.AppKey("RUNNERS", Runners)
 SCRAPES = web.AppKey("SCRAPES", Scrapes)
+SCREENCASTS = web.AppKey("SCREENCASTS", Screencasts)
 SETTINGS = web.AppKey("SETTINGS", ServerSettings)

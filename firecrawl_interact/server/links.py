@@ -7,7 +7,7 @@ import hmac
 from aiohttp import web
 
 from firecrawl_interact.server.engine import Endpoint
-from firecrawl_interact.server.keys import BROWSERS
+from firecrawl_interact.server.keys import BROWSERS, SCREENCASTS
 from firecrawl_interact.server.record import Browser
 
 CDP = "/cdp/"
@@ -45,6 +45,7 @@ def routes() -> list[web.RouteDef]:
     return [
         web.get(CDP + "{browser_id}", _cdp),
         web.get(LIVE + "{browser_id}", _page),
+        web.get(LIVE + "static/{version}/{name}", _part),
         web.get(LIVE + "{browser_id}/frame", _frame),
         web.get(LIVE + "{browser_id}/stream", _stream),
     ]
@@ -67,21 +68,31 @@ async def _cdp(request: web.Request) -> web.StreamResponse:
 
 async def _page(request: web.Request) -> web.StreamResponse:
     browser = _let_in(request, "watch", "control")
-    from firecrawl_interact.server import live_view  # Fakes need none.
+    from firecrawl_interact.server import live_page  # Fakes need none.
 
-    text = live_view.page(control=_opens(request, browser) == "control")
-    return web.Response(text=text, content_type="text/html", headers=_PRIVATE)
+    text = live_page.page(control=_opens(request, browser) == "control")
+    return web.Response(text=text, content_type="text/html", headers=_PRIVATE | live_page.HEADERS)
+
+
+async def _part(request: web.Request) -> web.StreamResponse:
+    """Serve what the page is made of. No token is asked for: it holds nothing of any session."""
+    from firecrawl_interact.server import live_page  # Fakes need none.
+
+    found = live_page.part(request.match_info["name"])
+    if found is None:
+        raise web.HTTPNotFound(text="The live view has no such part.")
+    text, kind = found
+    return web.Response(text=text, content_type=kind, headers=live_page.PART_HEADERS)
 
 
 async def _frame(request: web.Request) -> web.StreamResponse:
     browser = _let_in(request, "watch", "control")
-    endpoint = _endpoint(browser)
-    from firecrawl_interact.server import live_view  # Fakes need none.
+    _endpoint(browser)
     from firecrawl_interact.server.cdp import CdpError
 
     try:
         with browser.connected():
-            picture = await live_view.frame(endpoint)
+            picture = await request.app[SCREENCASTS].picture(browser)
     except CdpError as error:
         return web.Response(status=503, text=f"There is no picture: {error}.")
     return web.Response(body=picture, content_type="image/jpeg", headers=_PRIVATE)
@@ -90,11 +101,11 @@ async def _frame(request: web.Request) -> web.StreamResponse:
 async def _stream(request: web.Request) -> web.StreamResponse:
     browser = _let_in(request, "watch", "control")
     control = _opens(request, browser) == "control"
-    endpoint = _endpoint(browser)
+    _endpoint(browser)
     from firecrawl_interact.server import live_view  # Fakes need none.
 
     with browser.connected():
-        return await live_view.stream(request, endpoint, control=control, on_activity=browser.touch)
+        return await live_view.stream(request, browser, request.app[SCREENCASTS], control=control)
 
 
 def _endpoint(browser: Browser) -> Endpoint:

@@ -1,196 +1,214 @@
-"""Frames out, clicks and keys in."""
+"""The live view's stream: pictures out, what the viewer does in."""
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
-import functools
 import json
-from collections.abc import Callable
-from importlib.resources import files
-from typing import Any
+from typing import Any, cast
 
+import attrs
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from firecrawl_interact.server import cdp
-from firecrawl_interact.server.engine import Endpoint
-from firecrawl_interact.server.live_input import command
-
-WIDTH, HEIGHT = 1280, 720  # Pixels a frame has at the most.
-QUALITY = 70  # Of JPEG, in percent.
+from firecrawl_interact.server.cdp import CdpError
+from firecrawl_interact.server.live_input import LONGEST_TEXT, command
+from firecrawl_interact.server.record import Browser
+from firecrawl_interact.server.screencast import Feed, Frame, Screencasts
+from firecrawl_interact.server.stage import Scene
 
 ENDED = 4410  # Close code of a stream whose browser has gone; the live page knows it.
+IN_FLIGHT = 3  # Frames on their way to one viewer: a third of a distant one's round trip each.
 
 _HEARTBEAT = 20.0  # Seconds between pings of a viewer.
-_JPEG = {"format": "jpeg", "quality": QUALITY}
-_SCREENCAST = {**_JPEG, "maxWidth": WIDTH, "maxHeight": HEIGHT}
-_TRIES = 20  # To begin with a page.
-_PAUSE = 0.05  # Seconds between them.
+_CLOCK = 5.0  # Seconds between words on the time left.
+_ANSWER = 1.0  # Seconds for what a page is asked on behalf of a viewer.
+_EXIT = 2.0  # Seconds within which a browser whose connection broke has ended too.
 _LONGEST_MESSAGE = 512 * 1024  # Bytes from a viewer.
 
 
-@functools.cache
-def page(*, control: bool) -> str:
-    """
-    Return the live view page; it opens the stream beside its own address, with its own query.
-
-    Args:
-        control: Whether the page shall pass on what its viewer does.
-    """
-    text = files("firecrawl_interact.server").joinpath("static/live_view.html").read_text(encoding="utf-8")
-    return text.replace("{mode}", "control" if control else "watch", 1)
-
-
-async def frame(endpoint: Endpoint) -> bytes:
-    """
-    Take a picture of the page that was opened last, as JPEG.
-
-    Raises:
-        CdpError: The browser has gone, or has no page.
-    """
-    async with cdp.connect(endpoint) as browser:
-        pages = await browser.pages()
-        if not pages:
-            raise cdp.CdpError("there is no page")
-        session = await cdp.attach(browser, pages[0])
-        picture = await browser.call("Page.captureScreenshot", _JPEG, session=session)
-        return base64.b64decode(picture["data"])
-
-
 async def stream(
-    request: web.Request, endpoint: Endpoint, *, control: bool, on_activity: Callable[[], None]
+    request: web.Request, browser: Browser, screencasts: Screencasts, *, control: bool
 ) -> web.WebSocketResponse:
     """
-    Show the browser over a WebSocket, a JPEG per message, until one of both goes.
+    Show a browser over a WebSocket until one of both goes.
 
-    A new frame is asked for once the viewer has taken the last: a slow one sees fewer.
+    Pictures are binary messages, JPEG. Text messages are JSON: ``scene``, ``time``, ``clipboard``,
+    ``ended``. Every picture is followed by a ping; how many pongs are missing tells how far behind
+    the viewer is, and one that lags gets newer pictures instead of more.
 
     Args:
         request: An upgrade to WebSocket, already let in.
 
-        endpoint: Which browser.
+        browser: Which one.
 
-        control: Whether what the viewer does is passed on; else it is ignored.
+        screencasts: Where its picture comes from.
 
-        on_activity: Called when it is.
+        control: Whether what the viewer does is passed on; else all of it is ignored.
     """
-    socket = web.WebSocketResponse(heartbeat=_HEARTBEAT, compress=False, max_msg_size=_LONGEST_MESSAGE)
+    socket = web.WebSocketResponse(
+        heartbeat=_HEARTBEAT, compress=False, autoping=False, max_msg_size=_LONGEST_MESSAGE
+    )
     await socket.prepare(request)
-    show = _Show(socket)
-    ended = True  # Unless it is seen to live.
-    with contextlib.suppress(cdp.CdpError):
-        async with cdp.connect(endpoint, show.take) as browser:
-            tasks = [
-                asyncio.create_task(show.run(browser)),
-                asyncio.create_task(show.obey(browser, on_activity if control else None)),
-                browser.reading,
-            ]
-            try:
-                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                ended = browser.reading.done()
-                await _end(tasks)
-    await socket.close(code=ENDED if ended else WSCloseCode.GOING_AWAY)
+    async with screencasts.watch(browser, attends=control) as feed:
+        viewer = _Viewer(socket=socket, browser=browser, feed=feed, control=control)
+        await viewer.serve()
+    if feed.cast.ended and await _has_ended(browser):
+        with contextlib.suppress(ConnectionError):
+            await socket.send_str(_ended(browser))
+        await socket.close(code=ENDED)
+    else:
+        await socket.close(code=WSCloseCode.GOING_AWAY)
     return socket
 
 
-class _Show:
-    """
-    What one viewer sees: the page that was opened last.
+@attrs.define(eq=False, kw_only=True)
+class _Viewer:
+    """One viewer: what it has been sent, and what it may do."""
 
-    Each viewer has a connection of its own to the browser, and so a screencast of its own speed.
-    """
+    socket: web.WebSocketResponse
+    browser: Browser
+    feed: Feed
+    control: bool
+    _frame: Frame | None = attrs.field(
+        default=None, init=False
+    )  # The last one sent: clicks are meant for it.
+    _sent: int = attrs.field(default=0, init=False)
+    _received: int = attrs.field(default=0, init=False)
+    _caught_up: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
-    def __init__(self, socket: web.WebSocketResponse) -> None:
-        self._socket = socket
-        self._events: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue()
-        self._session: str | None = None
-        self._pages: list[str] = []  # In the order of their opening.
-        self._width = float(WIDTH)
-        self._height = float(HEIGHT)
+    async def serve(self) -> None:
+        """Show and listen until either side has gone."""
+        tasks = [asyncio.create_task(work()) for work in (self._show, self._listen, self._tell_time)]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        for task in tasks:
+            error = None if task.cancelled() else task.exception()
+            # A lost viewer or browser is nothing to report.
+            if error is not None and not isinstance(error, CdpError | ConnectionError):
+                raise error
 
-    def take(self, method: str, params: dict[str, Any], session: str | None) -> None:
-        """Note an event of the browser. Frames are few: each waits for the one before to be taken."""
-        if session == self._session or method.startswith("Target."):
-            self._events.put_nowait((method, params))
-
-    async def run(self, browser: cdp.Cdp) -> None:
-        """Show frames, and go where the pages go."""
-        pages = await browser.pages()
-        self._pages = pages[:0:-1]
-        if pages:
-            await self._show(browser, pages[0])
-        await browser.call("Target.setDiscoverTargets", {"discover": True})
-        while True:
-            method, params = await self._events.get()
-            if method == "Page.screencastFrame":
-                await self._pass_frame(browser, params)
-            elif method == "Target.targetCreated":
-                await self._opened(browser, params["targetInfo"])
-            elif method == "Target.targetDestroyed":
-                await self._closed(browser, params["targetId"])
-
-    async def obey(self, browser: cdp.Cdp, on_activity: Callable[[], None] | None) -> None:
-        """Pass on what the viewer does, if it may do anything; end when it goes."""
-        async for message in self._socket:
-            if message.type is not WSMsgType.TEXT or on_activity is None or self._session is None:
+    async def _show(self) -> None:
+        async for shown in self.feed:
+            if isinstance(shown, Scene):
+                await self.socket.send_str(_scene(shown))
                 continue
-            with contextlib.suppress(ValueError, RecursionError):
-                told = command(json.loads(message.data), width=self._width, height=self._height)
-                if told is not None:
-                    on_activity()
-                    await browser.tell(*told, session=self._session)
+            self._frame = shown
+            self._sent += 1
+            await self.socket.send_bytes(shown.data)
+            await self.socket.ping(str(self._sent).encode())
+            while self._sent - self._received >= IN_FLIGHT:
+                self._caught_up.clear()
+                await self._caught_up.wait()
 
-    async def _pass_frame(self, browser: cdp.Cdp, params: dict[str, Any]) -> None:
-        self._width = params["metadata"]["deviceWidth"]
-        self._height = params["metadata"]["deviceHeight"]
-        await self._socket.send_bytes(base64.b64decode(params["data"]))
-        await browser.tell(
-            "Page.screencastFrameAck", {"sessionId": params["sessionId"]}, session=self._session
-        )
+    async def _listen(self) -> None:
+        async for message in self.socket:
+            if message.type is WSMsgType.PONG:
+                self._note_pong(message.data)
+            elif message.type is WSMsgType.PING:
+                await self.socket.pong(message.data)
+            elif message.type is WSMsgType.TEXT and self.control:
+                with contextlib.suppress(ValueError, RecursionError):
+                    await self._obey(json.loads(message.data))
 
-    async def _opened(self, browser: cdp.Cdp, target: dict[str, Any]) -> None:
-        # Those that were there before are told of as well.
-        if target["type"] == "page" and target["targetId"] not in self._pages:
-            await self._show(browser, target["targetId"])
+    async def _tell_time(self) -> None:
+        while True:
+            await self.socket.send_str(_time(self.browser))
+            await asyncio.sleep(_CLOCK)
 
-    async def _closed(self, browser: cdp.Cdp, target: str) -> None:
-        shown = self._pages[-1:]
-        if target in self._pages:
-            self._pages.remove(target)
-        if shown == [target]:
-            self._session = None
-            if self._pages:
-                await self._show(browser, self._pages.pop())
+    def _note_pong(self, data: bytes) -> None:
+        text = bytes(data).decode("ascii", "replace")
+        if text.isdecimal():  # The heartbeat's are empty.
+            self._received = max(self._received, min(int(text), self._sent))
+            self._caught_up.set()
 
-    async def _show(self, browser: cdp.Cdp, target: str) -> None:
-        """Turn to a page; one that has gone meanwhile is passed over."""
-        if self._session is not None:
-            await browser.tell("Target.detachFromTarget", {"sessionId": self._session})
-        self._session = None
-        self._pages.append(target)
-        with contextlib.suppress(cdp.CdpError):
-            self._session = await cdp.attach(browser, target)
-            await _start_screencast(browser, self._session)
+    async def _obey(self, message: Any) -> None:
+        """
+        Do what a viewer wants who may.
 
-
-async def _start_screencast(browser: cdp.Cdp, session: str) -> None:
-    """Begin; a page that is just being left for another one refuses for a moment."""
-    for _ in range(_TRIES - 1):
-        with contextlib.suppress(cdp.CdpError):
-            await browser.call("Page.startScreencast", _SCREENCAST, session=session)
+        Raises:
+            CdpError: The browser has gone.
+        """
+        if not isinstance(message, dict):
             return
-        await asyncio.sleep(_PAUSE)
-    await browser.call("Page.startScreencast", _SCREENCAST, session=session)
+        message = cast("dict[str, Any]", message)
+        stage = self.feed.cast.stage
+        number = message.get("tab")
+        match message.get("type"):
+            case "turn" if type(number) is int:
+                stage.turn(number)
+            case "close" if type(number) is int:
+                await stage.close(number)
+            case "open":
+                await stage.open()
+            case "history" if message.get("step") in (-1, 1):
+                await self._step(message["step"])
+            case "dialog" if isinstance(message.get("accept"), bool):
+                await stage.answer(accept=message["accept"], text=str(message.get("text", ""))[:LONGEST_TEXT])
+            case "copy":
+                await self._copy()
+            case _:
+                shown = self._frame
+                size = (shown.width, shown.height) if shown is not None else (0.0, 0.0)
+                told = command(message, width=size[0], height=size[1])
+                if told is None:
+                    return
+                await stage.tell(*told)
+        self.browser.touch()
+
+    async def _step(self, step: int) -> None:
+        """Go back or forward, if there is something."""
+        stage = self.feed.cast.stage
+        with contextlib.suppress(CdpError):
+            history = await stage.call("Page.getNavigationHistory")
+            index = history["currentIndex"] + step
+            if 0 <= index < len(history["entries"]):
+                entry = history["entries"][index]["id"]
+                await stage.tell("Page.navigateToHistoryEntry", {"entryId": entry})
+
+    async def _copy(self) -> None:
+        """Hand the selected text over to the viewer's clipboard."""
+        with contextlib.suppress(CdpError, TimeoutError):
+            async with asyncio.timeout(_ANSWER):  # A page that asks something does not answer.
+                found = await self.feed.cast.stage.call(
+                    "Runtime.evaluate", {"expression": "String(getSelection())", "returnByValue": True}
+                )
+            text = found["result"].get("value")
+            if isinstance(text, str) and text:
+                await self.socket.send_str(json.dumps({"type": "clipboard", "text": text}))
 
 
-async def _end(tasks: list[asyncio.Task[None]]) -> None:
-    """End them all, and look at what ended the first: a lost viewer or browser is nothing to report."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)
-    for task in tasks:
-        error = None if task.cancelled() else task.exception()
-        if error is not None and not isinstance(error, cdp.CdpError | ConnectionError):
-            raise error
+def _scene(scene: Scene) -> str:
+    return json.dumps(
+        {
+            "type": "scene",
+            "tabs": [attrs.asdict(tab) for tab in scene.tabs],
+            "active": scene.active,
+            "url": scene.url,
+            "loading": scene.loading,
+            "dialog": None if scene.dialog is None else attrs.asdict(scene.dialog),
+        }
+    )
+
+
+def _time(browser: Browser) -> str:
+    """Say how long it still has: in seconds from now, as the viewer's clock may be wrong."""
+    due, reason = browser.due()
+    left = None if due == float("inf") else max(0.0, round(due - browser.clock(), 1))
+    ttl = browser.wish.ttl
+    return json.dumps({"type": "time", "left": left, "limit": reason.value, "ttl": ttl})
+
+
+async def _has_ended(browser: Browser) -> bool:
+    """Tell whether it is the browser that has gone; its connection breaks a moment before that is known."""
+    if browser.alive and browser.reason is None:
+        await asyncio.wait((browser.engine.exited,), timeout=_EXIT)
+    return browser.reason is not None or browser.engine.exited.done()
+
+
+def _ended(browser: Browser) -> str:
+    reason = None if browser.reason is None else browser.reason.value
+    return json.dumps({"type": "ended", "reason": reason})

@@ -1,0 +1,60 @@
+"""The files of the live view's page, and how browsers may treat them."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from importlib.resources import files
+
+# The scripts and styles are our own files; the page may be framed by whoever knows its link.
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src blob:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors *"
+    ),
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+}
+PART_HEADERS = {
+    "Cache-Control": "public, max-age=31536000, immutable",  # Another version has another address.
+    "X-Content-Type-Options": "nosniff",
+}
+
+_PAGE = "live_view.html"
+_KINDS = {
+    "live_view.css": "text/css",
+    "live_view.js": "text/javascript",
+    "live_bar.js": "text/javascript",
+    "live_input.js": "text/javascript",
+    "live_keys.js": "text/javascript",
+    "live_screen.js": "text/javascript",
+    "live_stream.js": "text/javascript",
+}
+
+
+@functools.cache
+def page(*, control: bool) -> str:
+    """
+    Return the page; it opens the stream beside its own address, with its own query.
+
+    Args:
+        control: Whether it shall pass on what its viewer does.
+    """
+    mode = "control" if control else "watch"
+    return _read(_PAGE).replace("{version}", _version()).replace("{mode}", mode, 1)
+
+
+@functools.cache
+def part(name: str) -> tuple[str, str] | None:
+    """Return text and type of a file that the page loads; None for any other name."""
+    kind = _KINDS.get(name)
+    return None if kind is None else (_read(name), kind)
+
+
+@functools.cache
+def _version() -> str:
+    text = "".join(_read(name) for name in sorted(_KINDS))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _read(name: str) -> str:
+    return files("firecrawl_interact.server").joinpath("static", name).read_text(encoding="utf-8")
