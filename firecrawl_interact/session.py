@@ -26,6 +26,7 @@ from firecrawl_interact.models import (
     ProviderOptions,
     Run,
     RunResult,
+    Scrape,
     SessionInfo,
     SessionOptions,
     SessionRef,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from firecrawl_interact.backends.base import Backend
     from firecrawl_interact.ledger.base import Ledger
     from firecrawl_interact.lifecycle.debt import Debt
+    from firecrawl_interact.scrape_session import ScrapeSession
 
 OnUnconfirmed = Literal["raise", "log"]
 BackendChoice = "str | Backend | Sequence[str | Backend]"
@@ -264,6 +266,65 @@ class Session(InView):
             return Session(info, debt, close, chosen)
 
         return PendingSession(opened, chosen.name)
+
+    @staticmethod
+    def from_scrape(
+        job_id: str | Scrape,
+        *,
+        backend: str | Backend | None = None,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        adopt: Session | str | None = None,
+        zero_data_retention: bool | None = None,
+        close_timeout: Seconds | None = None,
+        on_unconfirmed: OnUnconfirmed | None = None,
+        guardian: bool | None = None,
+        ledger: bool | Ledger | None = None,
+    ) -> PendingSession[ScrapeSession]:
+        """
+        Go on in a page that was scraped; enter or await what comes back.
+
+        Nothing is sent on entering either: the first `execute` or `prompt` starts the browser.
+
+        Args:
+            job_id: What `FirecrawlBackend.scrape` returned, or the id of a scrape made elsewhere.
+
+            backend: A name or a configured backend, as in `create`.
+
+            api_key: Key for a backend given by name; else the environment's.
+
+            base_url: Origin of a backend given by name; else the environment's.
+
+            adopt: A running session, or its id, to go on in instead of a new browser. It stays
+                its owner's; but leaving here stops it too, since the provider binds it to the
+                scrape.
+
+            zero_data_retention: Whether the provider keeps nothing.
+
+            close_timeout: As in `create`.
+
+            on_unconfirmed: As in `create`.
+
+            guardian: As in `create`.
+
+            ledger: As in `create`.
+
+        Raises:
+            InvalidOptionError: The job id is no UUID, or another value cannot be used.
+            UnsupportedError: The backend has no such sessions.
+            UsageError: Several backends are named, or *adopt* runs at another one.
+        """
+        from firecrawl_interact.scrape_session import pending_scrape  # not every program scrapes
+
+        return pending_scrape(
+            job_id,
+            backends=resolve(backend, api_key=api_key, base_url=base_url),
+            adopt=adopt,
+            zero_data_retention=switch("zero_data_retention", zero_data_retention),
+            close=_close_terms(close_timeout, on_unconfirmed),
+            guardian=switch("guardian", guardian),
+            ledger=ledger_choice(ledger),
+        )
 
     # --- what it is ---------------------------------------------------------------------
 

@@ -14,6 +14,10 @@ LEDGER_ANSWER = 5.0  # Seconds a ledger may take to write one line; then it is l
 SWEEP_GRACE = 1.0  # Seconds a sweep of the ledger, which is nobody's debt here, may hold the loop's end.
 RECEIPT_ANSWER = 2.0  # Seconds a provider may take to tell what a session that is gone has cost.
 
+RUN_ANSWER = 30.0  # Seconds that an answer may come after a run's own time limit.
+PROMPT_STEPS = 25  # Most steps of the provider's agent; the time limit of a prompt bounds each one.
+REPLAY = 300.0  # Seconds that the first run in a scraped page may take to get there, after the create.
+
 NOT_SENT_PAUSES = (0.1, 0.4, 1.0)  # Seconds before a create that surely never left is sent again, at most.
 REFUSED_TRIES = 3  # Repeats of a create refused with "come later".
 RATE_WAIT = 60.0  # Seconds; a provider that wants a longer pause, in words only, is not waited for.
