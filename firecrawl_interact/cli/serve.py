@@ -64,7 +64,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--profile-dir",
         type=Path,
         metavar="PATH",
-        help="folder to keep profiles in (default: they end with the server)",
+        help="folder to keep profiles in (default: one among your state files)",
     )
     parser.add_argument(
         "--log-format",

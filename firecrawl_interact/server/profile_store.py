@@ -30,6 +30,13 @@ _UNLOCKED_AGE = 60  # Seconds after which a part without a lock is no longer one
 _log = logging.getLogger(__name__)
 
 
+def own_folder() -> Path:
+    """Name the folder in which this user's profiles are, unless another is named."""
+    import platformdirs
+
+    return platformdirs.user_state_path("firecrawl-interact") / "profiles"
+
+
 @attrs.define(eq=False)
 class FileClaim:
     """

@@ -29,7 +29,7 @@ class ServerSettings:
 
         allow_execute: Whether code that a caller sends is run on this machine.
 
-        profile_dir: Folder in which profiles are kept; None has them end with the server.
+        profile_dir: Folder in which profiles are kept; None for one among this user's state.
 
         hosts: Names this server is reached by, besides loopback's and its own address.
 
