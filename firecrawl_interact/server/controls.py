@@ -131,7 +131,7 @@ class Desk:
         return self._tab
 
     async def aclose(self) -> None:
-        """Close the connection for good: who still works here, or waits for a turn, finds the browser gone."""
+        """Close the connection for good: who works here, or waits for a turn, finds the browser gone."""
         self._cleared = True
         await self._disconnect()
 

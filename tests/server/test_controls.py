@@ -60,6 +60,22 @@ class Real:
         async with self.controls.at(self.browser) as desk:
             return await (await desk.tab()).run(f"() => {expression}")
 
+    async def until(self, expression: str) -> None:
+        """Wait until an expression is true in the page."""
+        async with asyncio.timeout(5):
+            while not await self.value(expression):  # noqa: ASYNC110  # pages set no event
+                await asyncio.sleep(0.01)
+
+
+async def shown(desk: Desk, titles: list[str]) -> list[tabs.PageInfo]:
+    """Wait until the pages have these titles, and return them."""
+    async with asyncio.timeout(5):
+        while True:
+            pages = await tabs.pages(desk)
+            if titles == [page.title for page in pages]:
+                return pages
+            await asyncio.sleep(0.01)
+
 
 @contextlib.asynccontextmanager
 async def running(launcher: ChromiumLauncher, **wish: Any) -> AsyncIterator[Real]:
@@ -137,8 +153,9 @@ async def test_what_pages_call_draggable_is_dragged_and_dropped(real: Real):
     """
     await real.value(
         """{
-        document.body.innerHTML = '<p id=s draggable=true style="position:absolute;left:0;top:0;width:99px;'
-          + 'height:99px">S</p><p id=t style="position:absolute;left:300px;top:0;width:99px;height:99px">T</p>';
+        const place = "position: absolute; top: 0; width: 99px; height: 99px; left: ";
+        document.body.innerHTML = `<p id=s draggable=true style="${place} 0">S</p>
+          <p id=t style="${place} 300px">T</p>`;
         s.ondragstart = (e) => e.dataTransfer.setData("text/plain", "carried");
         t.ondragover = (e) => e.preventDefault();
         t.ondrop = (e) => { window.dropped = e.dataTransfer.getData("text/plain") };
@@ -165,8 +182,8 @@ async def test_an_element_that_comes_later_is_waited_for(real: Real):
     """
     It need not be there yet.
     """
-    late = "setTimeout(() => document.body.insertAdjacentHTML('afterbegin', '<b id=late style=\\'margin-left:300px\\'>late</b>'), 100)"
-    await real.value(late)
+    late = '<b id=late style="margin-left: 300px">late</b>'
+    await real.value(f"setTimeout(() => document.body.insertAdjacentHTML('afterbegin', '{late}'), 100)")
     async with real.controls.at(real.browser) as desk:
         await mouse.click_element(desk, "#late", index=0, timeout=5, button="left")
 
@@ -192,9 +209,7 @@ async def test_the_wheel_turns_in_steps_that_add_up(real: Real):
     async with real.controls.at(real.browser) as desk:
         await mouse.scroll(desk, 300, 200, dx=0, dy=700, steps=3)
 
-    async with asyncio.timeout(5):
-        while await real.value("scrollY") < 700:  # It is told at once, and done with the next frames.
-            await asyncio.sleep(0.02)
+    await real.until("scrollY >= 700")  # It is told at once, and done with the next frames.
 
     assert 700 == await real.value("scrollY")
     assert 700 == sum(await real.log("wheel", "dy"))
@@ -279,9 +294,8 @@ async def test_what_is_selected_can_be_copied_and_pasted(real: Real):
     """
     Texts of the page and of its fields, but never a password.
     """
-    await real.value(
-        "{ document.body.innerHTML = '<p id=p>Some text</p><input id=i value=field><input id=w type=password value=x>' }"
-    )
+    fields = "<p id=p>Some text</p><input id=i value=field><input id=w type=password value=x>"
+    await real.value(f"{{ document.body.innerHTML = '{fields}' }}")
     copied = []
     async with real.controls.at(real.browser) as desk:
         tab = await desk.tab()
@@ -307,17 +321,12 @@ async def test_work_is_done_in_the_page_that_was_opened_last(real: Real):
     """
     async with real.controls.at(real.browser) as desk:
         await (await desk.browser()).call("Target.createTarget", {"url": "data:text/html,<title>New</title>"})
-        async with asyncio.timeout(5):
-            while (both := await tabs.pages(desk))[0].title != "New":  # Until it is read in.
-                await asyncio.sleep(0.01)
+        both = await shown(desk, ["New", "Controlled"])
         title = await (await desk.tab()).run("() => document.title")
         await (await desk.browser()).call("Target.closeTarget", {"targetId": both[0].id})
-        async with asyncio.timeout(5):
-            while len(await tabs.pages(desk)) > 1:
-                await asyncio.sleep(0.01)
+        await shown(desk, ["Controlled"])
         before = await (await desk.tab()).run("() => document.title")
 
-    assert ["New", "Controlled"] == [page.title for page in both]
     assert ("New", "Controlled") == (title, before)
 
 
@@ -336,7 +345,7 @@ async def test_an_address_that_leads_nowhere_is_told(real: Real, url: str):
     """
     The browser's own word for it is in the text.
     """
-    with pytest.raises(ControlError, match="net::ERR|refused"):
+    with pytest.raises(ControlError, match=r"net::ERR|refused"):
         async with real.controls.at(real.browser) as desk:
             await tabs.goto(desk, url)
 
@@ -386,17 +395,23 @@ async def test_a_browser_that_ends_meanwhile_is_told_of(real: Real):
     """
     The call under way fails, a later one finds nothing, and no connection is left open.
     """
-    with pytest.raises(NoBrowserError):
-        async with real.controls.at(real.browser) as desk:
+
+    async def wait_for_ever() -> None:
+        async with asyncio.timeout(5), real.controls.at(real.browser) as desk:
             tab = await desk.tab()
-            async with asyncio.timeout(5):
-                ending = asyncio.create_task(real.browsers.end(real.browser))
-                await tab.call("Runtime.evaluate", expression="new Promise(() => 0)", awaitPromise=True)
+            working.set()
+            await tab.call("Runtime.evaluate", expression="new Promise(() => 0)", awaitPromise=True)
+
+    working = asyncio.Event()
+    call = asyncio.create_task(wait_for_ever())
+    async with asyncio.timeout(5):
+        await working.wait()
+        await real.browsers.end(real.browser)
+        with pytest.raises(NoBrowserError):
+            await call
     with pytest.raises(NoBrowserError):
         async with real.controls.at(real.browser):
             pass
-    async with asyncio.timeout(5):
-        await ending
 
     assert {} == real.controls._desks
 

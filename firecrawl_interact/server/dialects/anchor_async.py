@@ -16,7 +16,7 @@ from firecrawl_interact.server.dialects.answer import instant
 from firecrawl_interact.server.dialects.body import json_body
 from firecrawl_interact.server.keys import BROWSERS, SETTINGS
 from firecrawl_interact.wire import anchor_start as wire
-from firecrawl_interact.wire.anchor import Links
+from firecrawl_interact.wire.anchor import DIALECT, Links
 
 ASYNC = "/v1/sessions/async"
 KEPT = 10_000  # Requests that are remembered; then the oldest is forgotten.
@@ -80,7 +80,7 @@ def time_text(seconds: float | None) -> str | None:
     return None if seconds is None else instant(seconds).isoformat()
 
 
-async def _start(request: web.Request, team: str) -> wire.AcceptedReply:
+async def _start(request: web.Request, team: str) -> web.Response:
     app = request.app
     wish = read_wish(await json_body(request), team=team, minute=app[SETTINGS].anchor_minute)
     check_credits(request)
@@ -93,7 +93,11 @@ async def _start(request: web.Request, team: str) -> wire.AcceptedReply:
     if len(table) > KEPT:
         del table[next(iter(table))]
     app[ORDERS].place(asked.order)
-    return wire.AcceptedReply(data=wire.Accepted(request_id=request_id, status="pending"))
+    reply = DIALECT.unstructure(
+        wire.AcceptedReply(data=wire.Accepted(request_id=request_id, status="pending"))
+    )
+    reply["data"]["session_id"] = None  # Always null, and always there.
+    return web.json_response(reply)
 
 
 async def _status(request: web.Request, team: str) -> wire.StartStatusReply:
