@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from firecrawl_interact.backends._registry import declared_capabilities
 from firecrawl_interact.backends.base import Backend
@@ -30,7 +31,7 @@ def refuse_options(backend: Backend, options: SessionOptions) -> None:
     for option in asked_options(options):
         if option not in able:
             raise unsupported(
-                backend, f"cannot honour {_SPELT.get(option, option)}", lambda it, o=option: o in it.options
+                backend, f"cannot honour {_SPELT.get(option, option)}", partial(_honours, option)
             )
     _check_typed(backend, options)
 
@@ -78,6 +79,10 @@ def unsupported(backend: Backend, what: str, able: Callable[[Capabilities], bool
     others = [name for name, them in declared_capabilities() if name != backend.name and able(them)]
     way_out = f"these can: {', '.join(others)}" if others else "no known backend can"
     return UnsupportedError(f"The {backend.name} backend {what}; {way_out}.")
+
+
+def _honours(option: Option, able: Capabilities) -> bool:
+    return option in able.options
 
 
 def _check_typed(backend: Backend, options: SessionOptions) -> None:

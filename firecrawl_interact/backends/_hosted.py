@@ -15,6 +15,7 @@ from urllib.parse import quote
 import attrs
 
 from firecrawl_interact.backends._access import Access
+from firecrawl_interact.backends._links import check_links
 from firecrawl_interact.backends._refusal import read_words, refusal
 from firecrawl_interact.backends.base import RESERVED_IDS, Backend
 from firecrawl_interact.errors import (
@@ -175,7 +176,9 @@ class ProviderBackend(Backend):
                 raise
             raise self._unknown(plan, started_at) from error
         if fine(answer):
-            return self.read_created(answer, options)
+            info = self.read_created(answer, options)
+            check_links(self, info)
+            return info
         if self.refused(answer):
             raise self.error(answer)
         raise self._unknown(plan, started_at) from self.error(answer)

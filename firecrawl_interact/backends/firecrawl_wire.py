@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar, get_args
 from firecrawl_interact.backends._access import Access
 from firecrawl_interact.backends._capable import refuse_options
 from firecrawl_interact.backends._hosted import AGAIN, GONE, ProviderBackend, check_created_id, fine, segment
+from firecrawl_interact.backends._links import check_links
 from firecrawl_interact.backends._options import check_types, encode_body, invalid, whole
 from firecrawl_interact.backends._refusal import read_words
 from firecrawl_interact.backends.firecrawl_runs import execute_body, interact_body, run_result, scrape_run
@@ -292,7 +293,7 @@ class FirecrawlWire(ProviderBackend):
         )
 
     def _info(self, found: wire.GetReply | wire.SessionRow, **known: Any) -> SessionInfo:
-        return SessionInfo(
+        info = SessionInfo(
             id=found.id,
             backend=self.name,
             cdp_url=found.cdp_url or None,
@@ -302,6 +303,8 @@ class FirecrawlWire(ProviderBackend):
             alive=found.status.lower() not in _OVER,
             **known,
         )
+        check_links(self, info)
+        return info
 
 
 def _create_request(options: SessionOptions, typed: FirecrawlOptions) -> wire.CreateRequest:

@@ -131,7 +131,7 @@ def fill(template: str, session_id: str) -> str | None:
     Returns:
         None if the id would not stay one path segment, or names another route.
     """
-    if session_id in RESERVED_IDS or not re.fullmatch(r"[A-Za-z0-9._~-]+", session_id):
+    if session_id.lower() in RESERVED_IDS or not re.fullmatch(r"[A-Za-z0-9._~-]+", session_id):
         return None
     return template.replace("{id}", session_id)
 

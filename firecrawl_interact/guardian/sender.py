@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from firecrawl_interact.models import LineSettings, Request
 
-BODY_MAX = 16 * 1024 * 1024  # Bytes: a longer answer is none of a provider's.
+BODY_MAX = 8 * 1024 * 1024  # Bytes: a longer answer is none of a provider's.
 CHUNK = 64 * 1024  # Bytes read at a time, so that the deadline is looked at between.
 
 Headers = dict[str, str]

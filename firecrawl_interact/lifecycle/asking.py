@@ -9,6 +9,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NoReturn
 
+from firecrawl_interact.backends._links import check_links
 from firecrawl_interact.errors import (
     BackendError,
     CreateUnknownError,
@@ -132,7 +133,9 @@ class Asking:
 
     async def _read(self, attempt: unknown.Attempt, answer: Answer) -> SessionInfo:
         try:
-            return attempt.backend.read_created(answer, self.candidate.options)
+            info = attempt.backend.read_created(answer, self.candidate.options)
+            check_links(attempt.backend, info)
+            return info
         except (ProtocolError, BackendError) as error:
             if error.session_id is not None:
                 await self._end_misfit(attempt, error.session_id, error)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from firecrawl_interact.backends._links import check_links
 from firecrawl_interact.backends._registry import resolve
 from firecrawl_interact.errors import (
     SessionGoneError,
@@ -93,6 +94,7 @@ async def attach_session(
     await backend.ready()
     async with backend:
         info = await backend.get(ref.session_id)
+    check_links(backend, info)
     if not info.alive:
         raise SessionGoneError(
             f"{_title(ref)} at {backend.name} has ended ({info.status}).",

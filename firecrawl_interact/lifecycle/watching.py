@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
 import attrs
 
+from firecrawl_interact.backends._links import check_links
 from firecrawl_interact.errors import (
     BackendError,
     RateLimitError,
@@ -167,6 +168,7 @@ class InView:
     async def _look(self) -> SessionInfo:
         try:
             found = await self._backend.get(self._info.id)
+            check_links(self._backend, found)
         except GONE as error:
             self._note_gone(error)
             return self._info

@@ -31,6 +31,8 @@ _NO_LIMITS = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, 
 # Since 3.12 aiohttp holds the headers back until it writes the body, so as to send both at once.
 _HEADERS_WAIT = hasattr(StreamWriter, "send_headers")
 
+LONGEST_ANSWER = 8 * 1024 * 1024  # Bytes, unpacked: a longer answer is none of a provider's.
+
 _CLOSE_GRACE = 1.0  # Seconds that closing waits for bytes under way, for each kind of connection.
 _LONGEST_REASON = 200  # Characters of the reason of a failure.
 
@@ -123,7 +125,10 @@ class HttpTransport:
                     allow_redirects=False,
                     proxy=proxy,
                 )
-                body = await response.read()
+                body = await _read(response)
+        except _TooLongError:
+            reason = f"its answer is longer than {LONGEST_ANSWER} bytes"
+            failure = TransportError
         except asyncio.CancelledError as error:
             if _ends_the_task(task, cancelling):
                 raise
@@ -187,6 +192,27 @@ class HttpTransport:
         if key not in self._proxies:
             self._proxies[key] = _environment_proxy(url, self._environment)
         return self._proxies[key]
+
+
+class _TooLongError(Exception):
+    """An answer is longer than `LONGEST_ANSWER`."""
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    """Read the body, and no more of it than may be."""
+    parts: list[bytes] = []
+    size = 0
+    try:
+        while part := await response.content.readany():
+            size += len(part)
+            if size > LONGEST_ANSWER:
+                raise _TooLongError  # noqa: TRY301  # closed below, as after any other failure
+            parts.append(part)
+    except BaseException:
+        response.close()  # What is left of the answer must not be taken for the next one.
+        raise
+    await response.read()  # Nothing is left; gives the connection back in aiohttp's own way.
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 async def _close(session: aiohttp.ClientSession) -> None:

@@ -144,19 +144,25 @@ class Dialect:
         Raises:
             ProtocolError: It is no JSON or does not fit; ``session_id`` holds the id if it has one.
         """
+        # Raised outside of the handlers: what an error happened in holds the whole answer, links and all.
+        document: Any = None
+        readable = True
         try:
             document = json.loads(body)
         except (ValueError, RecursionError):
-            raise ProtocolError(f"{self._provider}'s answer is not JSON", field="", status=status) from None
+            readable = False
+        if not readable:
+            raise ProtocolError(f"{self._provider}'s answer is not JSON", field="", status=status)
         try:
             return self.structure(document, cls)
-        except MisfitError as misfit:
-            raise ProtocolError(
-                f"{self._provider}'s answer does not fit: {misfit}",
-                field=misfit.issues[0].field,
-                status=status,
-                session_id=dig_text(document, id_path),
-            ) from None
+        except MisfitError as error:
+            misfit = error
+        raise ProtocolError(
+            f"{self._provider}'s answer does not fit: {misfit}",
+            field=misfit.issues[0].field,
+            status=status,
+            session_id=dig_text(document, id_path),
+        )
 
     # --- the converters -----------------------------------------------------------------
 

@@ -6,7 +6,6 @@ import json
 import pytest
 
 from firecrawl_interact import (
-    AnchorBackend,
     FirecrawlBackend,
     InvalidOptionError,
     MemoryBackend,
@@ -123,14 +122,16 @@ async def test_reference_brings_backend_and_address(provider):
         assert session.expires_at == seen.expires_at
 
 
-async def test_reference_of_a_session_that_tells_no_deadline_keeps_it(provider):
-    """Anchor does not say when a session ends; who made it knew."""
-    made = AnchorBackend(api_key="fc-key", base_url=provider.url)
-    async with (
-        Session.create(backend=made, ttl=120, guardian=False, ledger=False) as session,
-        Session.attach(session.ref, backend=made) as seen,
-    ):
-        assert session.expires_at == seen.expires_at
+async def test_reference_of_a_session_that_tells_no_deadline_keeps_it(backend):
+    """Where a provider does not say again when a session ends, who made it knew."""
+    async with Session.create(backend=backend, ttl=120) as session:
+        async with Session.attach(session.ref, backend=backend) as seen:
+            told = seen.expires_at
+        async with Session.attach(session.id, backend=backend) as seen:
+            untold = seen.expires_at
+
+        assert session.expires_at == told
+        assert untold is None
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ import pytest
 from firecrawl_interact.errors import TransportError, TransportTimeoutError
 from firecrawl_interact.lifecycle.owned import Owned
 from firecrawl_interact.models import Request
-from firecrawl_interact.transport.http import ConnectionSettings, HttpTransport
+from firecrawl_interact.transport.http import LONGEST_ANSWER, ConnectionSettings, HttpTransport
 
 REFUSE_NAME = "no-such-host.invalid"  # RFC 6761: never resolves.
 
@@ -65,6 +65,63 @@ async def test_compressed_body_is_unpacked(servers, transport, delete):
     answer = await transport.send(delete(await servers.start(script)), timeout=5)
 
     assert b'{"a":1}' == answer.body
+
+
+async def test_answer_that_is_too_long_is_not_read_to_its_end(servers, transport, delete):
+    """
+    More than 8 MB is refused while it comes in, and the connection is not used again.
+    """
+    closed = asyncio.Event()
+
+    async def script(peer):
+        await peer.read_request()
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n")
+        peer.send(bytes(LONGEST_ANSWER + 1))
+        await peer.until_closed()
+        closed.set()
+
+    port = await servers.start(script)
+    async with asyncio.timeout(10):
+        with pytest.raises(TransportError, match=f"longer than {LONGEST_ANSWER} bytes") as caught:
+            await transport.send(delete(port), timeout=10)
+        await closed.wait()
+
+    assert caught.value.sent
+
+
+async def test_compressed_answer_counts_unpacked(servers, transport, delete):
+    """
+    A few kilobytes that unpack to many megabytes are refused as well.
+    """
+
+    async def script(peer):
+        await peer.read_request()
+        peer.answer(200, gzip.compress(bytes(3 * LONGEST_ANSWER)), "Content-Encoding: gzip\r\n")
+
+    port = await servers.start(script)
+    with pytest.raises(TransportError, match="longer than"):
+        await transport.send(delete(port), timeout=10)
+
+
+async def test_answer_of_the_longest_length_is_read(servers, transport, delete):
+    """
+    Exactly 8 MB come in whole, and the connection is kept.
+    """
+    body = b"x" * LONGEST_ANSWER
+
+    numbers = []
+
+    async def script(peer):
+        while await peer.read_request():
+            numbers.append(peer.number)
+            peer.answer(200, body)
+
+    port = await servers.start(script)
+    answer = await transport.send(delete(port), timeout=10)
+    await transport.send(delete(port), timeout=10)
+
+    assert body == answer.body
+    assert [1, 1] == numbers
 
 
 async def test_redirect_is_returned_and_not_followed(servers, transport, post):
