@@ -1,0 +1,1 @@
+"""Programs of users, each session's in processes of their own."""

@@ -1,0 +1,161 @@
+"""One program and its warden: three pipes out, two in, and one end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from firecrawl_interact.server.child import Child, pipe
+from firecrawl_interact.server.interpreters.capture import Capture
+
+END_GRACE = 2.0  # Seconds a warden has to end what it watches; then the whole group is killed.
+
+# What warden and program find where.
+_STDOUT, _STDERR, _COMMANDS, _ANSWERS, _LIFELINE, _LOCK = 1, 2, 3, 4, 5, 6
+
+_WARDEN = Path(__file__).with_name("warden.py")
+_READ = 64 * 1024  # Bytes of answers taken at a time.
+_LONGEST_ANSWER = 16 * 1024 * 1024  # Bytes; a result of the largest size, spelt as JSON, has room.
+
+
+@attrs.define(eq=False)
+class Process:
+    """
+    A program of a user's.
+
+    Attributes:
+        stdout: What it prints.
+
+        stderr: What it prints as errors.
+    """
+
+    stdout: Capture
+    stderr: Capture
+    _child: Child
+    _answers: _Answers
+    _commands: int
+    _lifeline: int
+    _ending: asyncio.Task[None] | None = None
+
+    @classmethod
+    def start(cls, argv: list[str], env: Mapping[str, str], folder: Path, lock: int) -> Process:
+        """
+        Start a program.
+
+        Args:
+            argv: Absolute path of the program, and its arguments.
+
+            env: Its whole environment.
+
+            folder: Where it runs.
+
+            lock: Descriptor that says, as long as it is open, that the folder is in use.
+
+        Raises:
+            OSError: There is no room for one more.
+        """
+        with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
+            given = {_LOCK: lock}
+            mine = {}
+            for number in (_STDOUT, _STDERR, _COMMANDS, _ANSWERS, _LIFELINE):
+                reading, writing = pipe()
+                we_write = number in (_COMMANDS, _LIFELINE)
+                mine[number], given[number] = (writing, reading) if we_write else (reading, writing)
+                ours.callback(os.close, mine[number])
+                theirs.callback(os.close, given[number])
+            warden = [sys.executable, "-I", "-S", str(_WARDEN), str(_LIFELINE), str(_ANSWERS), str(folder)]
+            child = Child.spawn([*warden, *argv], env, given)
+            ours.pop_all()
+            return cls(
+                Capture(mine[_STDOUT]),
+                Capture(mine[_STDERR]),
+                child,
+                _Answers(mine[_ANSWERS], child.exited),
+                mine[_COMMANDS],
+                mine[_LIFELINE],
+            )
+
+    def tell(self, command: Mapping[str, str]) -> None:
+        """Send a short command; one that has ended does not hear it."""
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._commands, json.dumps(command).encode() + b"\n")
+
+    async def answer(self) -> dict[str, Any]:
+        """Wait for what it says next; ``{"exited": status}`` is the last that it does."""
+        return await self._answers.next()
+
+    async def end(self) -> None:
+        """End it with all that it started and wait until they are gone; so does a second call."""
+        self.begin_end()
+        if self._ending is not None:
+            await asyncio.shield(self._ending)
+
+    def begin_end(self) -> None:
+        """Begin to end it; nobody needs to wait."""
+        if self._ending is None:
+            self._ending = asyncio.create_task(self._end())
+
+    async def _end(self) -> None:
+        os.close(self._lifeline)
+        await asyncio.wait((self._child.exited,), timeout=END_GRACE)
+        if not self._child.exited.done():
+            self._child.signal(signal.SIGKILL)
+            await asyncio.wait((self._child.exited,))
+        await self._child.group_ended()
+        os.close(self._commands)
+        for stream in (self.stdout, self.stderr, self._answers):
+            stream.close()
+
+
+class _Answers:
+    """Lines of JSON from a program and its warden."""
+
+    def __init__(self, descriptor: int, exited: asyncio.Future[str]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._descriptor = descriptor
+        self._queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._text = bytearray()
+        self._open = True
+        os.set_blocking(descriptor, False)
+        self._loop.add_reader(descriptor, self._read)
+        exited.add_done_callback(self._exited)
+
+    async def next(self) -> dict[str, Any]:
+        return await self._queue.get()
+
+    def close(self) -> None:
+        if self._open:
+            self._open = False
+            self._loop.remove_reader(self._descriptor)
+            os.close(self._descriptor)
+
+    def _exited(self, _: asyncio.Future[str]) -> None:
+        while self._open and self._read():
+            pass
+        # For a warden that was killed before it could say anything.
+        self._queue.put_nowait({"exited": None})
+
+    def _read(self) -> bool:
+        """Take what is there; tell whether there was anything."""
+        try:
+            data = os.read(self._descriptor, _READ)
+        except BlockingIOError:
+            return False
+        self._text += data
+        if not data or len(self._text) > _LONGEST_ANSWER:
+            self.close()
+        *lines, rest = self._text.split(b"\n")
+        self._text = rest
+        for line in lines:
+            with contextlib.suppress(ValueError):  # A program may write there what it likes.
+                self._queue.put_nowait(dict(json.loads(line)))
+        return bool(data)
