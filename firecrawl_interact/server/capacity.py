@@ -22,7 +22,8 @@ class LimitedLauncher:
         """
         self._launcher = launcher
         self._most = most
-        self._running = 0
+        self._starting = 0
+        self._running: set[Engine] = set()
 
     async def launch(self, spec: LaunchSpec) -> Engine:
         """
@@ -32,23 +33,20 @@ class LimitedLauncher:
             NoSlotError: As many run as may.
             LocalBrowserError: This machine has no room for one more, or it could not be started.
         """
-        if self._most is not None and self._running >= self._most:
+        self._running = {engine for engine in self._running if not engine.exited.done()}
+        if self._most is not None and self._starting + len(self._running) >= self._most:
             raise NoSlotError(self._most)
         missing = shortage()
         if missing is not None:
             raise LocalBrowserError(missing)
-        self._running += 1
+        self._starting += 1
         try:
             engine = await self._launcher.launch(spec)
-        except BaseException:
-            self._running -= 1
-            raise
-        engine.exited.add_done_callback(self._ended)
+        finally:
+            self._starting -= 1
+        self._running.add(engine)
         return engine
 
     async def aclose(self) -> None:
         """Stop every browser that was started."""
         await self._launcher.aclose()
-
-    def _ended(self, _: object) -> None:
-        self._running -= 1

@@ -51,7 +51,7 @@ class SpareLauncher:
     @property
     def ready(self) -> int:
         """How many can be handed out at once."""
-        return sum(spare.done() for spare in self._spares)
+        return sum(spare.done() and not spare.exception() for spare in self._spares)
 
     def fill(self) -> None:
         """Start what is missing, and look again whenever one was taken or has died."""

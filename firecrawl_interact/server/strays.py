@@ -34,8 +34,7 @@ def kill() -> int:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(group, signal.SIGKILL)
                     killed += 1
-    if killed:
-        sweep()
+    sweep()  # Folders of those killed just now may be left to the next call: their processes end first.
     return killed
 
 
