@@ -157,3 +157,25 @@ def test_fault_plan_is_for_loopback_only(capsys: pytest.CaptureFixture[str], tmp
     code, text = complaint(capsys, *options)
 
     assert (2, True) == (code, "loopback only" in text)
+
+
+def test_running_code_demands_a_key(capsys: pytest.CaptureFixture[str]):
+    """
+    On loopback too: whoever can reach it could run what they like.
+    """
+    code, text = complaint(capsys, "--allow-execute")
+
+    assert (2, True) == (code, "--allow-execute demands a key" in text)
+
+
+@pytest.mark.parametrize("option", ["--spare", "--max-sessions"])
+@pytest.mark.parametrize("number", ["-1", "many", "10001", ""])
+def test_number_outside_the_bounds_is_refused(capsys: pytest.CaptureFixture[str], option: str, number: str):
+    """
+    The bounds are named.
+    """
+    with pytest.raises(SystemExit) as caught:
+        main(["serve", f"{option}={number}"])
+
+    assert 2 == caught.value.code
+    assert "from 0 to 10000" in capsys.readouterr().err
