@@ -6,6 +6,7 @@ import os
 import ssl as tls
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 import attrs
@@ -44,11 +45,16 @@ from firecrawl_interact.wire import anchor as wire
 from firecrawl_interact.wire import anchor_start as start
 from firecrawl_interact.wire import anchor_tools as tools
 
+if TYPE_CHECKING:
+    from firecrawl_interact.backends.anchor_batches import AnchorBatches
+
 _ASYNC = f"{SESSIONS}/async"
+_BATCHES = "/v1/batch-sessions"
 _EXECUTE = "/v1/tools/execute-code"
 _PROMPT = "/v1/tools/perform-web-task"
 _MARK_PREFIX = "fi-"  # So that people recognise our tags.
 _MARK_BYTES = 16
+_BATCH_MARK = f"{_MARK_PREFIX}batch"  # Says where they come from, and finds nobody's.
 
 _ENDED = GONE | {409}  # A conflict about an end can only mean that it has one.
 _BAD_KEY_OR_ID = 401  # An end says so for both, and perhaps for a session that has ended.
@@ -88,6 +94,10 @@ class AnchorBackend(AnchorLooks):
 
     Attributes:
         profiles: The account's browser profiles, an `AnchorProfiles`.
+
+        account: Its credits and numbers, an `AnchorAccount`.
+
+        batches: Many sessions by one request, which nobody owns; an `AnchorBatches`.
 
     Raises:
         InvalidOptionError: A value cannot be used.
@@ -259,6 +269,16 @@ class AnchorBackend(AnchorLooks):
         if run.prompt is None:
             return reading.ran(self.read(answer, tools.ExecuteReply, session_id=session_id))
         return reading.prompted(self.read(answer, tools.TaskReply, session_id=session_id))
+
+    @property
+    def batches(self) -> AnchorBatches:
+        """Many sessions by one request, which nobody owns."""
+        from firecrawl_interact.backends.anchor_batches import AnchorBatches
+
+        def start_of_each(options: SessionOptions) -> start.CreateRequest:
+            return self._request(options, mark=_BATCH_MARK)
+
+        return AnchorBatches(self._calls(_BATCHES), start_of_each, self.name)
 
     # --- the end ------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from firecrawl_interact.wire import anchor as wire
 if TYPE_CHECKING:
     from firecrawl_interact.backends.anchor_account import AnchorFilters, AnchorProfiles, SortKey
     from firecrawl_interact.backends.anchor_browser import AnchorBrowser
+    from firecrawl_interact.backends.anchor_usage import AnchorAccount
     from firecrawl_interact.backends.anchor_values import AnchorPast
 
 T = TypeVar("T")
@@ -41,6 +42,8 @@ class AnchorLooks(ProviderBackend):
 
     Attributes:
         profiles: The account's browser profiles, an `AnchorProfiles`.
+
+        account: Its credits and numbers, an `AnchorAccount`.
     """
 
     name = "anchor"
@@ -138,6 +141,13 @@ class AnchorLooks(ProviderBackend):
         from firecrawl_interact.backends.anchor_account import AnchorProfiles
 
         return AnchorProfiles(self._calls(_PROFILES))
+
+    @property
+    def account(self) -> AnchorAccount:
+        """The account's credits and numbers."""
+        from firecrawl_interact.backends.anchor_usage import AnchorAccount
+
+        return AnchorAccount(self._calls("/v1"))
 
     async def list(self, *, alive: bool | None = None) -> list[SessionInfo]:
         """
