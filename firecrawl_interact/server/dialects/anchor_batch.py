@@ -133,8 +133,9 @@ async def _list(request: web.Request, team: str) -> wire.BatchListReply:
     size = read_whole(query.get("limit", str(PAGE_SIZE)))
     if number < 1 or not wire.BATCH_PAGE.minimum <= size <= (wire.BATCH_PAGE.maximum or size):
         raise BadQueryError
+    tests = _tests(query)
     rows = [batch for batch in request.app[BATCHES].values() if batch.team == team]
-    rows = [batch for batch in rows if all(test(batch) for test in _tests(query))]
+    rows = [batch for batch in rows if all(test(batch) for test in tests)]
     pages = max(1, math.ceil(len(rows) / size))
     shown = rows[(number - 1) * size : number * size]
     page = wire.BatchPage(
