@@ -36,7 +36,8 @@ class LocalBackend(FirecrawlWire):
     hosted = False
     open_timeout: float = 30.0  # Seconds.
     capabilities = Capabilities(
-        options=frozenset({"live_view", "no_live_view", "no_block_ads"}),  # Its browsers start blank.
+        options=frozenset({"profile", "live_view", "no_live_view", "no_block_ads"}),
+        languages=frozenset({"node", "python", "bash"}),
         watch_only_link=True,
         shortest_ttl=30,
         longest_ttl=3600,

@@ -334,7 +334,7 @@ def _arguments(program: Path, spec: LaunchSpec) -> list[str]:
     arguments = [*_FLAGS, f"--window-size={spec.width},{spec.height}"]
     if not binary.is_headless_shell(program):
         # Without a crash handler, its network process closes a descriptor that it does not own, and dies
-        # (seen in version 156); no page loads then. The handler would outlive us, so there is no such process.
+        # (seen in version 156): no page loads. The handler would outlive us, so the process goes instead.
         arguments += ["--headless=new", "--enable-features=NetworkServiceInProcess2"]
     if _shm_is_small():
         arguments.append("--disable-dev-shm-usage")

@@ -14,10 +14,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from firecrawl_interact import Session
+from firecrawl_interact import Profile, Session
 from firecrawl_interact.backends import _private_server as private
 from firecrawl_interact.backends.local import KEEPER, LocalBackend, LocalTransport, stop_server
-from firecrawl_interact.errors import LocalBrowserError, TransportError, UnsupportedError
+from firecrawl_interact.errors import LocalBrowserError, ProfileBusyError, TransportError, UnsupportedError
 from firecrawl_interact.models import Request, SessionOptions
 from firecrawl_interact.server import binary, scratch
 
@@ -77,6 +77,44 @@ async def test_session_drives_a_real_browser_and_gives_it_back():
     assert "HeadlessChrome" in answer["result"]["product"]
     assert session.receipt.confirmed
     assert [] == alive
+
+
+async def cookies(session: Session, method: str, **params: object) -> list[str]:
+    """Tell the browser something over CDP, and ask for the names of its cookies."""
+    async with aiohttp.ClientSession() as http, http.ws_connect(session.cdp_url) as socket:
+        await socket.send_json({"id": 1, "method": method, "params": params})
+        await socket.send_json({"id": 2, "method": "Storage.getCookies"})
+        while (answer := await socket.receive_json())["id"] != 2:
+            pass
+        return [cookie["name"] for cookie in answer["result"]["cookies"]]
+
+
+async def test_profile_brings_a_login_into_the_next_session():
+    """
+    What one session saved is there in the next, though the server was another one in between.
+    """
+    cookie = {"name": "login", "value": "1", "url": "http://shop.test/"}
+    async with asyncio.timeout(30):
+        async with Session.create(backend="local", profile="shop") as first:
+            await cookies(first, "Storage.setCookies", cookies=[cookie])
+        await asyncio.to_thread(stop_server)
+        async with Session.create(backend="local", profile="shop") as second:
+            found = await cookies(second, "Browser.getVersion")
+        async with Session.create(backend="local") as blank:
+            nothing = await cookies(blank, "Browser.getVersion")
+
+    assert (["login"], []) == (found, nothing)
+
+
+async def test_second_saver_of_a_profile_is_refused_and_a_reader_is_not():
+    """
+    One session at a time saves to a profile; any number may read it beside.
+    """
+    async with asyncio.timeout(30), Session.create(backend="local", profile="shop"):
+        with pytest.raises(ProfileBusyError):
+            await Session.create(backend="local", profile="shop")
+        async with Session.create(backend="local", profile=Profile("shop", save_changes=False)) as reader:
+            assert "local" == reader.backend
 
 
 async def test_all_loops_and_threads_share_one_server():
@@ -322,9 +360,7 @@ def children_and_ports(server: private.PrivateServer) -> tuple[str, int]:
     return children, len([row for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in open_files])
 
 
-@pytest.mark.parametrize(
-    "options", [{"profile": "p"}, {"country": "DE"}, {"record": True}, {"block_ads": True}], ids=str
-)
+@pytest.mark.parametrize("options", [{"country": "DE"}, {"record": True}, {"block_ads": True}], ids=str)
 def test_what_a_local_browser_cannot_do_is_refused(options):
     """An option of persistence or identity is refused, never silently dropped."""
     with pytest.raises(UnsupportedError, match=next(iter(options))):

@@ -455,3 +455,56 @@ async def test_no_representation_shows_a_token(fakes):
     secrets = (browser.cdp_token, browser.watch_token, browser.control_token, "hush")
     assert not [secret for secret in secrets if secret in shown]
     assert 3 == len({browser.cdp_token, browser.watch_token, browser.control_token})
+
+
+class Witness:
+    """An attendant that counts the ends it is told of."""
+
+    def __init__(self) -> None:
+        self.ends = 0
+
+    async def started(self, browser: Browser) -> None:
+        """Do nothing."""
+
+    async def ending(self, browser: Browser) -> None:
+        self.ends += 1
+
+
+async def test_end_that_is_tried_again_is_told_to_attendants_once(clock):
+    """
+    An engine that fails to stop is stopped again; whoever tidied up before does not do so twice.
+    """
+    launcher = HeldEngines(failures=1)
+    witness = Witness()
+    browsers = Browsers(launcher, clock=clock, attendants=[witness])
+    browser = await browsers.create(Wish())
+    launcher.last.go.set()
+
+    async with asyncio.timeout(5):
+        assert [False, True] == [await browsers.end(browser), await browsers.end(browser)]
+    assert (1, 2) == (witness.ends, launcher.last.stops)
+    await browsers.aclose()
+
+
+async def test_profile_is_saved_however_its_browser_ends_but_by_a_crash(clock):
+    """
+    A delete, both limits and the server's end save; a crash leaves what was there.
+    """
+    browsers = FakeBrowsers(clock=clock)
+    names = ["asked", "ttl", "idle", "crash", "shutdown"]
+    limits = {"ttl": (30, None), "idle": (None, 30)}
+    alive = {}
+    for name in names:
+        ttl, idle = limits.get(name, (None, None))
+        use = ProfileUse(name=name, saves=True, alone=True)
+        alive[name] = await browsers.create(Wish(team="t", profile=use, ttl=ttl, activity_ttl=idle))
+    await browsers.end(alive["asked"])
+    alive["crash"].engine.crash()
+    clock.now += 31
+    browsers.sweep()
+    for name in ("ttl", "idle", "crash"):
+        await gone(alive[name])
+    await browsers.aclose()
+
+    assert sorted({*names} - {"crash"}) == [one.name for one in await browsers.profiles.list("t")]
+    assert [None] * 5 == [browsers.saver("t", name) for name in names]

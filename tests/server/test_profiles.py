@@ -70,7 +70,9 @@ async def site() -> AsyncIterator[str]:
 
 
 @pytest.fixture(params=["chromium-headless-shell", "chromium"])
-async def any_launcher(request: pytest.FixtureRequest, leftovers: Leftovers) -> AsyncIterator[ChromiumLauncher]:
+async def any_launcher(
+    request: pytest.FixtureRequest, leftovers: Leftovers
+) -> AsyncIterator[ChromiumLauncher]:
     """Launchers of both kinds of browser; skips where one is not installed."""
     if shutil.which(request.param) is None:
         pytest.skip(f"no {request.param} here")
@@ -120,7 +122,9 @@ async def use(browsers: Browsers, wish: Wish, site: str, script: str) -> Any:
         await browsers.end(browser)
 
 
-async def test_what_was_set_a_moment_before_the_end_is_there_in_the_next_browser(any_launcher, tmp_path, site):
+async def test_what_was_set_a_moment_before_the_end_is_there_in_the_next_browser(
+    any_launcher, tmp_path, site
+):
     """
     Cookies with and without a date, localStorage and IndexedDB all outlive the browser.
     """
