@@ -9,8 +9,8 @@ import attrs
 
 from firecrawl_interact.backends.scraper import ScrapeTerms, check_job_id, scrape_ref
 from firecrawl_interact.config import Settings
-from firecrawl_interact.errors import SessionGoneError, UsageError
-from firecrawl_interact.lifecycle import layers
+from firecrawl_interact.errors import CloseError, SessionGoneError, UsageError
+from firecrawl_interact.lifecycle import bounds, layers
 from firecrawl_interact.lifecycle.scraping import TTL, Scraping
 from firecrawl_interact.models import Scrape, SessionInfo, SessionState
 from firecrawl_interact.pending import PendingSession
@@ -123,7 +123,16 @@ class ScrapeSession(Session):
     async def _end(self, reason: str, body: BaseException | None) -> None:
         self._scraping.close()
         self._debt = self._scraping.debt  # A first run that is under way has taken it on.
-        await super()._end(reason, body)
+        if not self._scraping.doubtful:
+            await super()._end(reason, body)
+            return
+        # "Not found" is no confirmation then, and may never become one: others go on asking.
+        self._terms = attrs.evolve(self._terms, timeout=min(self._terms.timeout, bounds.DOUBT))
+        try:
+            await super()._end(reason, body)
+        except CloseError as error:
+            error.add_note("The answer to its first run was lost: the provider may still start a browser.")
+            raise
 
     def _need_browser(self, used: str) -> None:
         if self._told_id is None:

@@ -16,6 +16,7 @@ RECEIPT_ANSWER = 2.0  # Seconds a provider may take to tell what a session that 
 
 RUN_ANSWER = 30.0  # Seconds that an answer may come after a run's own time limit.
 PROMPT_STEPS = 25  # Most steps of the provider's agent; the time limit of a prompt bounds each one.
+DOUBT = 10.0  # Seconds a statement waits for a browser to stop that a lost first run may yet start.
 REPLAY = 300.0  # Seconds that the first run in a scraped page may take to get there, after the create.
 
 NOT_SENT_PAUSES = (0.1, 0.4, 1.0)  # Seconds before a create that surely never left is sent again, at most.

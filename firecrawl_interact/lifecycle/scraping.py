@@ -62,8 +62,13 @@ class Scraping:
         self._scraper: Scraper = backend
         self._layers = layers
         self._answered = False  # Once the provider has said that there is a browser, or was one.
-        self._doubtful = False  # Once a first run was sent whose answer nobody has.
+        self._lost = False  # Once a first run was sent whose answer nobody has.
         self._closed = False
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether a first run was lost, and none was answered since."""
+        return self._lost and not self._answered
 
     def close(self) -> None:
         """Start nothing any more: its owner is leaving."""
@@ -161,14 +166,14 @@ class Scraping:
             if isinstance(error, TransportError) and not error.sent:
                 self._nothing_started(debt)
             else:
-                self._doubtful = True
+                self._lost = True
             return error
         if started is Started.NO:
             self._nothing_started(debt)
         elif started is Started.YES:
             await self._known(debt)
         else:
-            self._doubtful = True
+            self._lost = True
         return self._read(answer)
 
     def _read(self, answer: Answer) -> ScrapeRun | Exception:
@@ -187,7 +192,7 @@ class Scraping:
 
     def _nothing_started(self, debt: Debt) -> None:
         """Strike the debt out, if no earlier run may have started anything."""
-        if self._doubtful or debt.settled:
+        if self._lost or debt.settled:
             return
         if debt.state is DebtState.PAYING:
             debt.end = self._backend.end_request(debt.info.id)  # The next "not found" ends the payment.
