@@ -11,6 +11,7 @@ import attrs
 from firecrawl_interact.backends._hosted import fine
 from firecrawl_interact.errors import InvalidOptionError
 from firecrawl_interact.models import Answer, Request
+from firecrawl_interact.models.debts import LONGEST_ANSWER
 from firecrawl_interact.wire._bounds import OutOfBoundsError
 from firecrawl_interact.wire.anchor import DIALECT
 
@@ -78,6 +79,7 @@ class Calls:
         dialect: Dialect = DIALECT,
         repeatable: bool = False,
         timeout: float = CHANGE_TIMEOUT,
+        longest_answer: int = LONGEST_ANSWER,
     ) -> Answer:
         """
         Send a request; *body* is a wire object, or bytes whose type *headers* tell.
@@ -92,7 +94,7 @@ class Calls:
         url = access.origin + self.path + path
         if query:
             url += "?" + urlencode(query)
-        request = Request(method, url, {**known, **(headers or {})}, raw)
+        request = Request(method, url, {**known, **(headers or {})}, raw, longest_answer)
         answer = await self.backend.exchange(request, repeatable=repeatable, timeout=timeout)
         if not fine(answer):
             raise self.backend.error(answer, session_id=self.session_id)

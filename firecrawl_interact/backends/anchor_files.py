@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PRIMARY = "primary"
 TRANSFER_TIMEOUT = 300.0  # Seconds for a video or a file.
+LONGEST_VIDEO = 2 * 1024**3  # Bytes; it is held in memory.
 
 
 @attrs.frozen
@@ -52,7 +53,11 @@ class AnchorRecordings:
         """Return the primary video as MP4, whole and in memory."""
         headers = {"Accept": "video/mp4"}
         answer = await self._calls.ask(
-            "GET", f"/recordings/{PRIMARY}/fetch", headers=headers, timeout=TRANSFER_TIMEOUT
+            "GET",
+            f"/recordings/{PRIMARY}/fetch",
+            headers=headers,
+            timeout=TRANSFER_TIMEOUT,
+            longest_answer=LONGEST_VIDEO,
         )
         return answer.body
 

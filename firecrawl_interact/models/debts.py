@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import attrs
 
+LONGEST_ANSWER = 8 * 1024 * 1024  # Bytes: a longer one is none of a provider's.
+
 
 @attrs.frozen
 class Request:
@@ -20,12 +22,15 @@ class Request:
         headers: Complete, key included; not in repr.
 
         body: JSON text, or None for no body.
+
+        longest_answer: Bytes, unpacked; more of an answer is not read. Only files are longer.
     """
 
     method: str
     url: str = attrs.field(repr=False)
     headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
     body: bytes | None = attrs.field(default=None, repr=False)
+    longest_answer: int = attrs.field(default=LONGEST_ANSWER, repr=False)
 
 
 @attrs.frozen

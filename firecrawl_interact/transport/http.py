@@ -31,8 +31,6 @@ _NO_LIMITS = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, 
 # Since 3.12 aiohttp holds the headers back until it writes the body, so as to send both at once.
 _HEADERS_WAIT = hasattr(StreamWriter, "send_headers")
 
-LONGEST_ANSWER = 8 * 1024 * 1024  # Bytes, unpacked: a longer answer is none of a provider's.
-
 _CLOSE_GRACE = 1.0  # Seconds that closing waits for bytes under way, for each kind of connection.
 _LONGEST_REASON = 200  # Characters of the reason of a failure.
 
@@ -125,9 +123,9 @@ class HttpTransport:
                     allow_redirects=False,
                     proxy=proxy,
                 )
-                body = await _read(response)
+                body = await _read(response, request.longest_answer)
         except _TooLongError:
-            reason = f"its answer is longer than {LONGEST_ANSWER} bytes"
+            reason = f"its answer is longer than {request.longest_answer} bytes"
             failure = TransportError
         except asyncio.CancelledError as error:
             if _ends_the_task(task, cancelling):
@@ -195,17 +193,17 @@ class HttpTransport:
 
 
 class _TooLongError(Exception):
-    """An answer is longer than `LONGEST_ANSWER`."""
+    """An answer is longer than it may be."""
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+async def _read(response: aiohttp.ClientResponse, longest: int) -> bytes:
     """Read the body, and no more of it than may be."""
     parts: list[bytes] = []
     size = 0
     try:
         while part := await response.content.readany():
             size += len(part)
-            if size > LONGEST_ANSWER:
+            if size > longest:
                 raise _TooLongError  # noqa: TRY301  # closed below, as after any other failure
             parts.append(part)
     except BaseException:

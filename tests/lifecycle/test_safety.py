@@ -20,7 +20,7 @@ from firecrawl_interact import (
 )
 from firecrawl_interact.lifecycle import bounds
 from firecrawl_interact.lifecycle.debt import outstanding
-from firecrawl_interact.transport.http import LONGEST_ANSWER
+from firecrawl_interact.models.debts import LONGEST_ANSWER
 
 KEY = "sk-topsecretkey0123456789"
 SESSION_ID = "0b5c7e9a-2d1f-4c8b-9e6a-7f3d1a2b4c5d"

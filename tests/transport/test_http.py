@@ -8,12 +8,14 @@ import socket
 import traceback
 
 import aiohttp
+import attrs
 import pytest
 
 from firecrawl_interact.errors import TransportError, TransportTimeoutError
 from firecrawl_interact.lifecycle.owned import Owned
 from firecrawl_interact.models import Request
-from firecrawl_interact.transport.http import LONGEST_ANSWER, ConnectionSettings, HttpTransport
+from firecrawl_interact.models.debts import LONGEST_ANSWER
+from firecrawl_interact.transport.http import ConnectionSettings, HttpTransport
 
 REFUSE_NAME = "no-such-host.invalid"  # RFC 6761: never resolves.
 
@@ -122,6 +124,23 @@ async def test_answer_of_the_longest_length_is_read(servers, transport, delete):
 
     assert body == answer.body
     assert [1, 1] == numbers
+
+
+async def test_answer_may_be_longer_where_the_request_says_so(servers, transport, delete):
+    """
+    A request for a file sets its own bound.
+    """
+
+    async def script(peer):
+        await peer.read_request()
+        peer.answer(200, b"x" * 20)
+
+    request = delete(await servers.start(script))
+    with pytest.raises(TransportError, match="longer than 10 bytes"):
+        await transport.send(attrs.evolve(request, longest_answer=10), timeout=5)
+    answer = await transport.send(attrs.evolve(request, longest_answer=20), timeout=5)
+
+    assert 20 == len(answer.body)
 
 
 async def test_redirect_is_returned_and_not_followed(servers, transport, post):
