@@ -34,6 +34,7 @@ def main(arguments: list[str]) -> int:
 
 async def _serve(orders: Orders, lifeline: int, ready: int, parent: int | None = None) -> None:
     from firecrawl_interact.server.serving import serve  # Most of the starting time.
+    from firecrawl_interact.server.settings import ServerSettings
 
     def announce(base_url: str) -> None:
         os.write(ready, Ready(base_url=base_url).dump())
@@ -45,6 +46,7 @@ async def _serve(orders: Orders, lifeline: int, ready: int, parent: int | None =
         browser=orders.browser,
         announce=announce,
         until=parent_ended(lifeline, parent),
+        settings=ServerSettings(allow_execute=orders.allow_execute),
     )
 
 

@@ -15,6 +15,7 @@ from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.capacity import LimitedLauncher
 from firecrawl_interact.server.child import adopt_orphans, keep_descriptors
 from firecrawl_interact.server.chromium import ChromiumLauncher
+from firecrawl_interact.server.interpreters.runs import ProcessRuns
 from firecrawl_interact.server.keys import COUNTS
 from firecrawl_interact.server.profile_store import ProfileFolder, own_folder
 from firecrawl_interact.server.room import take_all_descriptors
@@ -76,9 +77,14 @@ async def serve(
     adopt_orphans()
     take_all_descriptors()
     spares = SpareLauncher(ChromiumLauncher(browser), spare, most=most)
-    profile_dir = settings.profile_dir if settings is not None else None
-    browsers = Browsers(LimitedLauncher(spares, most), profiles=ProfileFolder(profile_dir or own_folder()))
-    app = build_app(browsers=browsers, key=key, faults=faults, settings=settings)
+    settings = settings or ServerSettings()
+    runs = ProcessRuns() if settings.allow_execute else None
+    browsers = Browsers(
+        LimitedLauncher(spares, most),
+        profiles=ProfileFolder(settings.profile_dir or own_folder()),
+        attendants=() if runs is None else (runs,),
+    )
+    app = build_app(browsers=browsers, key=key, faults=faults, settings=settings, runs=runs)
     app[COUNTS].spares = lambda: spares.ready
     runner = web.AppRunner(app, access_log_class=AccessLogger, shutdown_timeout=DRAIN)
     await runner.setup()

@@ -16,14 +16,17 @@ class Orders:
         key: API key that the server is to ask for.
 
         browser: Path or name of the browser, or None to look for one.
+
+        allow_execute: Whether the server is to run code: for whoever started it, it does.
     """
 
     key: str = attrs.field(repr=False)
     browser: str | None = None
+    allow_execute: bool = False
 
     def dump(self) -> bytes:
         """Write the line."""
-        return json.dumps({"key": self.key, "browser": self.browser}).encode() + b"\n"
+        return json.dumps(attrs.asdict(self)).encode() + b"\n"
 
     @classmethod
     def load(cls, line: bytes) -> Orders:
