@@ -69,11 +69,13 @@ async def click_element(desk: Desk, selector: str, *, index: int, timeout: float
     Raises:
         ControlError: It did not come, or the selector is none.
     """
+    tab = await desk.tab()
+    place = await tab.run(_FIND, selector, index)  # Once, however short the time.
     try:
         async with asyncio.timeout(min(timeout, LONGEST_SEARCH)):
-            tab = await desk.tab()
-            while (place := await tab.run(_FIND, selector, index)) is None:  # noqa: ASYNC110  # pages set no event
+            while place is None:
                 await asyncio.sleep(_LOOKS)
+                place = await tab.run(_FIND, selector, index)
     except TimeoutError:
         raise ControlError("The element was not found in time.") from None
     await click(desk, *place, button=button)

@@ -357,11 +357,11 @@ async def test_a_new_browser_opens_the_address_it_was_asked_for(launcher: Chromi
     page = "data:text/html,<title>First</title>"
     async with running(launcher, initial_url=page) as real, running(launcher, initial_url="%") as other:
         async with real.controls.at(real.browser) as desk:
-            found = await tabs.pages(desk)
+            found = await shown(desk, ["First"])
         async with other.controls.at(other.browser) as desk:
             nowhere = await tabs.pages(desk)
 
-    assert [(page, "First")] == [(shown.url, shown.title) for shown in found]
+    assert [page] == [opened.url for opened in found]
     assert 1 == len(nowhere)
 
 

@@ -1,0 +1,242 @@
+"""Anchor's routes that need a real browser: pages, picture, mouse, keyboard, clipboard, and minted links."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import aiohttp
+import attrs
+import pytest
+from aiohttp import web
+
+from firecrawl_interact.server.app import build_app
+from firecrawl_interact.server.browsers import Browsers
+
+if TYPE_CHECKING:
+    from firecrawl_interact.server.chromium import ChromiumLauncher
+    from tests.server.conftest import Serve
+
+KEY = "fc-TEST"
+PAGE = """<title>Here</title><style>* { margin: 0 }</style><body style="height: 4000px">
+<input id=a style="position: absolute; left: 0; top: 0; width: 200px; height: 40px">
+<button id=b style="position: absolute; left: 0; top: 60px" onclick="document.title = 'clicked'"
+ ondblclick="document.title = 'twice'">Press</button>
+<p id=p style="position: absolute; left: 0; top: 100px">Some text</p>"""
+SESSION = "/v1/sessions"
+POINT = {"x": 10, "y": 70}
+# Every route of the controls, with a body that fits.
+CONTROLS = {
+    "clipboard": {"text": "x"},
+    "copy": None,
+    "drag-and-drop": {"startX": 1, "startY": 2, "endX": 3, "endY": 4, "button": "left"},
+    "goto": {"url": "about:blank"},
+    "keyboard/shortcut": {"keys": ["Control", "a"], "holdTime": 1},
+    "keyboard/type": {"text": "x", "delay": 1},
+    "mouse/click": {"x": 1.5, "y": 2, "button": "middle"},
+    "mouse/doubleClick": POINT,
+    "mouse/down": {**POINT, "button": "right"},
+    "mouse/move": POINT,
+    "mouse/up": {**POINT, "button": "right"},
+    "paste": {"text": "x"},
+    "scroll": {**POINT, "deltaY": 100, "deltaX": 1, "steps": 2, "useOs": True},
+}
+
+
+@attrs.frozen
+class Session:
+    """One session of a server of real browsers."""
+
+    http: aiohttp.ClientSession
+    id: str
+    made: dict[str, Any]
+
+    async def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """Ask a route of the session; PNG comes as bytes."""
+        async with self.http.request(method, f"{SESSION}/{self.id}/{path}", json=body) as answer:
+            return answer.status, await (answer.read() if "image" in answer.content_type else answer.json())
+
+    async def do(self, path: str, **body: Any) -> None:
+        assert (200, {"status": "success"}) == await self.ask("POST", path, body)
+
+    async def title(self) -> str:
+        _, pages = await self.ask("GET", "pages")
+        return str(pages["data"]["items"][0]["title"])
+
+
+@asynccontextmanager
+async def started(launcher: ChromiumLauncher, **body: Any) -> AsyncIterator[Session]:
+    runner = web.AppRunner(build_app(browsers=Browsers(launcher), key=KEY))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    base = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    try:
+        async with asyncio.timeout(20), aiohttp.ClientSession(base, headers={"anchor-api-key": KEY}) as http:
+            async with http.post(SESSION, json=body) as answer:
+                made = (await answer.json())["data"]
+            yield Session(http, made["id"], made)
+    finally:
+        await runner.cleanup()
+
+
+@pytest.fixture
+async def session(launcher: ChromiumLauncher) -> AsyncIterator[Session]:
+    async with started(launcher) as session:
+        await session.do("goto", url="data:text/html," + quote(PAGE))
+        yield session
+
+
+async def test_every_control_is_answered_in_anchors_words(session: Session):
+    """
+    A status, or the text that was copied.
+    """
+    answers = {path: await session.ask("POST", path, body) for path, body in CONTROLS.items()}
+
+    expected: dict[str, Any] = dict.fromkeys(CONTROLS, (200, {"status": "success"}))
+    assert expected | {"copy": (200, {"text": ""})} == answers
+
+
+async def test_a_page_is_driven_by_mouse_keyboard_and_clipboard(session: Session):
+    """
+    Each call finds what the one before has left.
+    """
+    await session.do("mouse/click", x=20, y=70)
+    clicked = await session.title()
+    await session.do("mouse/doubleClick", x=20, y=70)
+    twice = await session.title()
+    await session.do("mouse/click", selector="#a")
+    await session.do("keyboard/type", text="Text")
+    await session.do("keyboard/shortcut", keys=["Control", "a"])
+    copied = await session.ask("POST", "copy")
+    kept = await session.ask("GET", "clipboard")
+    await session.do("clipboard", text="+")
+    await session.do("keyboard/shortcut", keys=["End"])
+    await session.do("keyboard/shortcut", keys=["Control", "v"])
+    await session.do("paste", text="!")
+    await session.do("keyboard/shortcut", keys=["Control", "a"])
+    value = await session.ask("POST", "copy")
+
+    assert ("clicked", "twice") == (clicked, twice)
+    assert (200, {"text": "Text"}) == copied
+    assert (200, {"data": {"text": "Text"}}) == kept
+    assert (200, {"text": "Text+!"}) == value
+
+
+async def test_pages_have_a_live_view_each(session: Session):
+    """
+    The list is in the usual envelope.
+    """
+    status, pages = await session.ask("GET", "pages")
+
+    assert (200, 1) == (status, pages["data"]["count"])
+    assert ("Here", True) == (
+        pages["data"]["items"][0]["title"],
+        pages["data"]["items"][0]["url"].startswith("data:text/html"),
+    )
+    async with session.http.get(pages["data"]["items"][0]["frontend_url"]) as view:
+        assert 200 == view.status
+
+
+async def test_a_screenshot_is_a_png(session: Session):
+    """
+    Nothing is wrapped around it.
+    """
+    status, picture = await session.ask("GET", "screenshot")
+
+    assert (200, b"\x89PNG") == (status, picture[:4])
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "expected"),
+    [
+        ("goto", {"url": "http://127.0.0.1:9/"}, "net::ERR"),
+        ("goto", {"url": "nowhere"}, "refused"),
+        ("mouse/click", {}, "a point or a selector"),
+        ("mouse/click", {"x": 1}, "a point or a selector"),
+        ("mouse/click", {"selector": "#none", "timeout": 1}, "not found in time"),
+        ("mouse/click", {"selector": "#none", "timeout": -1}, "not found in time"),
+        ("mouse/click", {"selector": "[", "timeout": 1}, "not a valid selector"),
+        ("keyboard/shortcut", {"keys": []}, "no keys"),
+        ("keyboard/shortcut", {"keys": ["a"], "holdTime": 10**9}, "too long"),
+        ("keyboard/type", {"text": "ab", "delay": 10**9}, "too long"),
+        ("scroll", {"x": 1, "y": 1, "deltaY": 1, "steps": 10**6}, "100 steps"),
+    ],
+)
+async def test_what_the_browser_cannot_do_is_a_400(session: Session, path: str, body: Any, expected: str):
+    """
+    The text says why.
+    """
+    status, refusal = await session.ask("POST", path, body)
+
+    assert (400, 400) == (status, refusal["error"]["code"])
+    assert expected in refusal["error"]["message"]
+
+
+async def test_a_start_opens_the_address_it_was_given(launcher: ChromiumLauncher):
+    """
+    The first page is there.
+    """
+    async with started(launcher, session={"initial_url": "data:text/html,<title>First</title>"}) as session:
+        async with asyncio.timeout(5):
+            while (title := await session.title()) != "First":  # Until it is read in.
+                pass
+
+    assert "First" == title
+
+
+async def test_minted_links_open_what_they_say_until_they_are_revoked(session: Session):
+    """
+    The links of the start, and the id alone, open nothing any more.
+    """
+    helper = f"/?apiKey={KEY}&sessionId={session.id}"
+    async with session.http.ws_connect(helper):
+        pass
+    _, minted = await session.ask("POST", "tokens", {"scopes": ["cdp", "live_view_read_only"]})
+    links = minted["data"]
+    token = links["cdp_url"].partition("token=")[2]
+
+    assert {"cdp_url", "live_view_read_only_url"} == links.keys()
+    async with session.http.ws_connect(links["cdp_url"]) as socket:
+        assert (200, {"data": {"status": "success"}}) == await session.ask("DELETE", f"tokens/{token}")
+        await socket.send_json({"id": 1, "method": "Browser.getVersion"})  # What is open stays so.
+        assert 1 == (await socket.receive_json(timeout=5))["id"]
+    for url, status in ((links["cdp_url"], 403), (session.made["cdp_url"], 403), (helper, 401)):
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await session.http.ws_connect(url)
+        assert status == refused.value.status
+    async with (
+        session.http.get(links["live_view_read_only_url"]) as view,
+        session.http.get(session.made["live_view_url"]) as old,
+    ):
+        assert (200, 403) == (view.status, old.status)
+
+
+async def test_controls_of_what_is_no_running_session_are_a_404(serve: Serve):
+    """
+    Unknown, somebody else's, or ended.
+    """
+    server = await serve()
+    made = (await server.ask("POST", SESSION, {})).body["data"]["id"]
+    await server.ask("DELETE", f"{SESSION}/{made}")
+    for path, body in CONTROLS.items():
+        for session_id in (made, "unknown"):
+            answer = await server.ask("POST", f"{SESSION}/{session_id}/{path}", body)
+
+            assert (404, "Session not found") == (answer.status, answer.body["error"]["message"])
+    picture = await server.ask("GET", f"{SESSION}/{made}/screenshot")
+
+    assert (404, {"error": "Session not found"}) == (picture.status, picture.body)
+
+
+async def test_controls_of_a_fake_are_refused(serve: Serve):
+    """
+    There is no browser behind it.
+    """
+    server = await serve()
+    made = (await server.ask("POST", SESSION, {})).body["data"]["id"]
+    answers = [await server.ask("GET", f"{SESSION}/{made}/{path}") for path in ("pages", "clipboard")]
+
+    assert [503, 503] == [answer.status for answer in answers]
