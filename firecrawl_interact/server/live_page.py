@@ -9,7 +9,7 @@ from importlib.resources import files
 # The scripts and styles are our own files; the page may be framed by whoever knows its link.
 HEADERS = {
     "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src blob:; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; "
         "base-uri 'none'; form-action 'none'; frame-ancestors *"
     ),
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",

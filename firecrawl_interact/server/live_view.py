@@ -12,7 +12,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 
 from firecrawl_interact.server.cdp import CdpError
 from firecrawl_interact.server.live_input import LONGEST_TEXT, command
-from firecrawl_interact.server.record import Browser
+from firecrawl_interact.server.record import Browser, EndReason
 from firecrawl_interact.server.screencast import Feed, Frame, Screencasts
 from firecrawl_interact.server.stage import Scene
 
@@ -196,10 +196,10 @@ def _scene(scene: Scene) -> str:
 
 def _time(browser: Browser) -> str:
     """Say how long it still has: in seconds from now, as the viewer's clock may be wrong."""
-    due, reason = browser.due()
-    left = None if due == float("inf") else max(0.0, round(due - browser.clock(), 1))
-    ttl = browser.wish.ttl
-    return json.dumps({"type": "time", "left": left, "limit": reason.value, "ttl": ttl})
+    now, (due, reason) = browser.clock(), browser.due()
+    left = None if browser.expires_at is None else max(0.0, browser.expires_at - now)
+    idle = max(0.0, due - now) if reason is EndReason.IDLE else None
+    return json.dumps({"type": "time", "left": left, "idle": idle})
 
 
 async def _has_ended(browser: Browser) -> bool:
