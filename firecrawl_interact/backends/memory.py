@@ -4,27 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import time
+import uuid
 from collections import defaultdict, deque
-from collections.abc import Hashable
-from datetime import UTC, datetime, timedelta
-from typing import Literal, cast
+from collections.abc import Callable, Hashable
+from datetime import timedelta
+from typing import Literal, cast, get_args
 
 import attrs
 
 from firecrawl_interact.backends._access import Access
-from firecrawl_interact.backends.firecrawl import FirecrawlWire
+from firecrawl_interact.backends._memory_records import MemoryScrape, MemorySession, run_reply
+from firecrawl_interact.backends.firecrawl_wire import FirecrawlWire
 from firecrawl_interact.errors import InvalidOptionError, TransportError, TransportTimeoutError
-from firecrawl_interact.models import Answer, Request
+from firecrawl_interact.models import Answer, Language, Request, Run, RunResult
 from firecrawl_interact.transport.base import Transport
 from firecrawl_interact.wire import firecrawl as wire
+from firecrawl_interact.wire.firecrawl_runs import ExecuteRequest, InteractRequest
+from firecrawl_interact.wire.firecrawl_scrapes import ScrapeReply
 
-Verb = Literal["create", "get", "list", "delete"]
+Verb = Literal["create", "get", "list", "delete", "scrape", "run", "stop"]
 
-VERBS: tuple[Verb, ...] = ("create", "get", "list", "delete")
+VERBS: tuple[Verb, ...] = get_args(Verb)
 
 _JSON = {"content-type": "application/json"}
-_CREDITS = 2  # Billed per session, whatever its length: Firecrawl's minimum.
+_OK = 200
+_NOT_FOUND = 404
+_GONE = 410
+_SESSIONS = "/v2/interact"
+_SCRAPES = "/v2/scrape"
 
 
 class MemoryBackend(FirecrawlWire):
@@ -42,16 +49,19 @@ class MemoryBackend(FirecrawlWire):
         create_received: Set once a create has arrived and, unless it was to fail first, has
             made its session; its answer may still be held.
 
-        delete_received: The same for deletes.
+        delete_received: The same for deletes, and for the stops of scraped pages.
+
+        run_received: The same for runs.
+
+        runs: What was run, the first first.
+
+        results: What the next runs come to, the first first; then each is a success that prints
+            nothing. A callable is asked with the `Run`.
     """
 
     name = "memory"
     hosted = False
     open_timeout: float = 30.0
-    # It takes whatever Firecrawl takes, and lets it rest.
-    capabilities = attrs.evolve(
-        FirecrawlWire.capabilities, languages=frozenset(), prompts=False, scrapes=False
-    )
 
     def __init__(self) -> None:
         """Begin without sessions; every answer comes at once."""
@@ -60,7 +70,11 @@ class MemoryBackend(FirecrawlWire):
         self.deleted: list[str] = []
         self.create_received: Signal = Signal()
         self.delete_received: Signal = Signal()
-        self._sessions: dict[str, _Record] = {}
+        self.run_received: Signal = Signal()
+        self.runs: list[Run] = []
+        self.results: deque[RunResult | Callable[[Run], RunResult]] = deque()
+        self._sessions: dict[str, MemorySession] = {}
+        self._scrapes_made: dict[str, MemoryScrape] = {}
         self._ids = itertools.count(1)
         self._faults: defaultdict[Verb, deque[_Fault]] = defaultdict(deque)
         self._released = {verb: Signal(is_set=True) for verb in VERBS}
@@ -109,7 +123,7 @@ class MemoryBackend(FirecrawlWire):
                 f"A fault is a status, an Answer or an exception, not {fault!r}.", option="fault", value=fault
             )
         if isinstance(fault, int):
-            fault = _answer(fault, wire.ErrorReply(error=f"Scripted to fail with {fault}."))
+            fault = _refusal(fault, f"Scripted to fail with {fault}.")
         self._faults[verb].extend([_Fault(fault, effect)] * times)
 
     # --- the backend's side --------------------------------------------------------------
@@ -125,13 +139,15 @@ class MemoryBackend(FirecrawlWire):
     async def serve(self, verb: Verb, session_id: str, request: Request, timeout: float) -> Answer:
         """Answer one request, as scripted; called by the transport."""
         fault = self._faults[verb].popleft() if self._faults[verb] else None
-        answer = _answer(500, wire.ErrorReply(error="Unused."))
+        answer = _refusal(500, "Unused.")
         if fault is None or fault.effect:
             answer = self._effect(verb, session_id, request)
         if verb == "create":
             self.create_received.set()
-        elif verb == "delete":
+        elif verb in ("delete", "stop"):
             self.delete_received.set()
+        elif verb == "run":
+            self.run_received.set()
         await asyncio.sleep(0)  # As with every real transport, others have their turn.
         if not await self._released[verb].wait(timeout):
             raise TransportTimeoutError("Memory held its answer for too long.", sent=True)
@@ -141,48 +157,94 @@ class MemoryBackend(FirecrawlWire):
             raise fault.outcome
         return fault.outcome
 
-    def _effect(self, verb: Verb, session_id: str, request: Request) -> Answer:
+    def _effect(self, verb: Verb, name: str, request: Request) -> Answer:
         if verb == "create":
             return self._create(request)
         if verb == "list":
-            rows = [record.row() for record in reversed(self._sessions.values())]
-            if request.url.endswith("?status=active"):
-                rows = [row for row in rows if row.status == "active"]
-            return _answer(200, wire.ListReply(success=True, sessions=rows))
-        record = self._sessions.get(session_id)
-        if record is None:
-            return _answer(404, wire.ErrorReply(error="Browser session not found."))
+            return self._list(request)
+        if verb == "scrape":
+            return self._scrape()
+        if request.url.startswith(self.base_url + _SCRAPES):
+            return self._in_scrape(verb, self._scrapes_made.get(name), request)
+        return self._in_session(verb, self._sessions.get(name), request)
+
+    def _in_session(self, verb: Verb, session: MemorySession | None, request: Request) -> Answer:
+        if session is None:
+            return _refusal(_NOT_FOUND, "Browser session not found.")
         if verb == "get":
-            return _answer(200, record.detail())
-        return self._delete(record)
+            return _answer(_OK, session.detail())
+        return self._end(session) if verb == "delete" else self._execute(session, request)
+
+    def _in_scrape(self, verb: Verb, scrape: MemoryScrape | None, request: Request) -> Answer:
+        if verb == "run":
+            return (
+                _refusal(_NOT_FOUND, "Job not found.") if scrape is None else self._interact(scrape, request)
+            )
+        if scrape is None or scrape.session is None:
+            return _refusal(_NOT_FOUND, "Browser session not found.")
+        return self._end(scrape.session)
+
+    def _list(self, request: Request) -> Answer:
+        rows = [session.row() for session in reversed(self._sessions.values())]
+        wanted = request.url.partition("?status=")[2]
+        return _answer(
+            _OK, wire.ListReply(success=True, sessions=[row for row in rows if wanted in ("", row.status)])
+        )
 
     def _create(self, request: Request) -> Answer:
         asked = wire.DIALECT.loads(request.body or b"{}", wire.CreateRequest)
-        record = _Record(id=f"s{next(self._ids)}", watched=asked.stream_web_view is not False)
-        self._sessions[record.id] = record
-        self.created.append(record.id)
+        session = self._start(watched=asked.stream_web_view is not False)
         reply = wire.CreateReply(
             success=True,
-            id=record.id,
-            cdp_url=record.cdp_url,
-            live_view_url=record.live_view_url,
-            interactive_live_view_url=record.interactive_live_view_url,
-            expires_at=record.created_at + timedelta(seconds=asked.ttl),
+            id=session.id,
+            cdp_url=session.cdp_url,
+            live_view_url=session.live_view_url,
+            interactive_live_view_url=session.interactive_live_view_url,
+            expires_at=session.created_at + timedelta(seconds=asked.ttl),
         )
-        return _answer(200, reply)
+        return _answer(_OK, reply)
 
-    def _delete(self, record: _Record) -> Answer:
-        milliseconds: float | None = None
-        if record.alive:
-            record.alive = False
-            self.deleted.append(record.id)
-            milliseconds = int((time.monotonic() - record.started) * 1000)
-        return _answer(
-            200,
-            wire.DeleteReply(
-                success=True, status="stopped", session_duration_ms=milliseconds, credits_billed=_CREDITS
-            ),
+    def _start(self, *, watched: bool) -> MemorySession:
+        session = MemorySession(id=f"s{next(self._ids)}", watched=watched)
+        self._sessions[session.id] = session
+        self.created.append(session.id)
+        return session
+
+    def _end(self, session: MemorySession) -> Answer:
+        if session.alive:
+            self.deleted.append(session.id)
+        return _answer(_OK, session.end())
+
+    def _execute(self, session: MemorySession, request: Request) -> Answer:
+        if not session.alive:
+            return _refusal(_GONE, "Browser session has been destroyed.")
+        asked = wire.DIALECT.loads(request.body or b"{}", ExecuteRequest)
+        return _answer(_OK, run_reply(self._run(asked)))
+
+    def _run(self, asked: ExecuteRequest | InteractRequest) -> RunResult:
+        run = Run(
+            code=asked.code,
+            prompt=getattr(asked, "prompt", None),
+            language=cast("Language", asked.language),
+            timeout=asked.timeout,
         )
+        self.runs.append(run)
+        scripted = self.results.popleft() if self.results else RunResult()
+        return scripted if isinstance(scripted, RunResult) else scripted(run)
+
+    def _scrape(self) -> Answer:
+        scrape = MemoryScrape(id=str(uuid.uuid4()))
+        self._scrapes_made[scrape.id] = scrape
+        return _answer(_OK, ScrapeReply(success=True, data={"metadata": {"scrapeId": scrape.id}}))
+
+    def _interact(self, scrape: MemoryScrape, request: Request) -> Answer:
+        asked = wire.DIALECT.loads(request.body or b"{}", InteractRequest)
+        if scrape.session is None:
+            adopted = self._sessions.get(asked.existing_session_id or "")
+            scrape.session = self._start(watched=True) if adopted is None else adopted
+        if not scrape.session.alive:
+            return _refusal(_GONE, "Browser session has been destroyed.")
+        return _answer(_OK, scrape.session.bound_reply(self._run(asked)))
 
 
 class Signal:
@@ -228,21 +290,22 @@ class _MemoryTransport:
 
     def __init__(self, backend: MemoryBackend) -> None:
         self._backend = backend
-        self._prefix = f"{backend.base_url}/v2/interact"
         self._closed = False
 
     async def send(self, request: Request, *, timeout: float, fresh: bool = False) -> Answer:  # noqa: ARG002
         if self._closed:
             raise TransportError("The transport is closed.", sent=False)
-        session_id = request.url.removeprefix(self._prefix).partition("?")[0].removeprefix("/")
+        path = request.url.removeprefix(self._backend.base_url).partition("?")[0]
+        scraped = path.startswith(_SCRAPES)
+        name, _, action = path.removeprefix(_SCRAPES if scraped else _SESSIONS).strip("/").partition("/")
         verb: Verb
         if request.method == "POST":
-            verb = "create"
+            verb = "run" if action else "scrape" if scraped else "create"
         elif request.method == "DELETE":
-            verb = "delete"
+            verb = "stop" if scraped else "delete"
         else:
-            verb = "get" if session_id else "list"
-        return await self._backend.serve(verb, session_id, request, timeout)
+            verb = "get" if name else "list"
+        return await self._backend.serve(verb, name, request, timeout)
 
     async def aclose(self) -> None:
         self._closed = True
@@ -256,51 +319,6 @@ class _Fault:
     effect: bool
 
 
-@attrs.define(eq=False, kw_only=True)
-class _Record:
-    """One session, as the provider keeps it."""
-
-    id: str
-    watched: bool
-    alive: bool = True
-    created_at: datetime = attrs.field(factory=lambda: datetime.now(UTC))
-    started: float = attrs.field(factory=time.monotonic)
-
-    @property
-    def cdp_url(self) -> str:
-        return f"memory://cdp/{self.id}"
-
-    @property
-    def live_view_url(self) -> str:
-        return f"memory://live/{self.id}" if self.watched else ""
-
-    @property
-    def interactive_live_view_url(self) -> str:
-        return f"memory://live/{self.id}?interactive=true" if self.watched else ""
-
-    def row(self) -> wire.SessionRow:
-        return wire.SessionRow(
-            id=self.id,
-            status="active" if self.alive else "destroyed",
-            cdp_url=self.cdp_url,
-            live_view_url=self.live_view_url,
-            interactive_live_view_url=self.interactive_live_view_url,
-            stream_web_view=self.watched,
-            created_at=self.created_at,
-            last_activity=self.created_at,
-        )
-
-    def detail(self) -> wire.GetReply:
-        return wire.GetReply(
-            success=True,
-            id=self.id,
-            status="running" if self.alive else "stopped",
-            cdp_url=self.cdp_url,
-            live_view_url=self.live_view_url,
-            interactive_live_view_url=self.interactive_live_view_url,
-        )
-
-
 def _checked(verbs: tuple[Verb, ...]) -> tuple[Verb, ...]:
     for verb in verbs:
         if verb not in VERBS:
@@ -312,6 +330,10 @@ def _checked(verbs: tuple[Verb, ...]) -> tuple[Verb, ...]:
 
 def _answer(status: int, reply: object) -> Answer:
     return Answer(status, _JSON, wire.DIALECT.dumps(reply))
+
+
+def _refusal(status: int, text: str) -> Answer:
+    return _answer(status, wire.ErrorReply(error=text))
 
 
 def _wake(waiter: asyncio.Future[None]) -> None:

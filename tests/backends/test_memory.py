@@ -13,12 +13,14 @@ from firecrawl_interact.errors import (
     InvalidOptionError,
     RateLimitError,
     ServerError,
+    SessionGoneError,
     SessionNotFoundError,
     TransportError,
     TransportTimeoutError,
     UnsupportedError,
 )
-from firecrawl_interact.models import Answer, SessionOptions
+from firecrawl_interact.models import Answer, RunResult, SessionOptions
+from firecrawl_interact.session import Session
 
 OPTIONS = SessionOptions(ttl=60, activity_ttl=30)
 
@@ -267,3 +269,70 @@ def test_holding_an_unknown_verb_is_refused():
     """The same for what is held."""
     with pytest.raises(InvalidOptionError, match="'nope'"):
         MemoryBackend().hold_answers("nope")
+
+
+# --- runs and scraped pages -----------------------------------------------------------------
+
+
+async def test_scripted_results_come_in_order():
+    """What a run comes to can be said beforehand, by a result or by a function of the run."""
+    memory = MemoryBackend()
+    memory.results.extend([RunResult(result="1"), lambda run: RunResult(result=run.code.upper())])
+    async with Session.create(backend=memory) as session:
+        results = [(await session.execute(code)).result for code in ("a", "b", "c")]
+
+    assert ["1", "B", ""] == results
+    assert ["a", "b", "c"] == [run.code for run in memory.runs]
+
+
+async def test_run_in_an_ended_session_is_refused():
+    """Memory knows, as the provider does, that there is no browser any more."""
+    memory = MemoryBackend()
+    async with Session.create(backend=memory) as session:
+        async with memory:
+            await memory.delete(session.id)
+        with pytest.raises(SessionGoneError):
+            await session.execute("1")
+
+
+async def test_run_can_be_held_and_failed():
+    """Runs are scripted to misbehave like every other verb."""
+    memory = MemoryBackend()
+    memory.fail_next("run", 502)
+    memory.hold_answers("run")
+    async with asyncio.timeout(5), Session.create(backend=memory) as session:
+        running = asyncio.create_task(session.execute("1"))
+        await memory.run_received.wait()
+
+        assert [] == memory.runs
+
+        memory.release_answers("run")
+        with pytest.raises(ServerError):
+            await running
+
+
+async def test_scraped_page_is_gone_on_in_and_stopped():
+    """The whole life of a scrape-bound session needs no network."""
+    memory = MemoryBackend()
+    memory.results.append(RunResult(output="42"))
+    scrape = await memory.scrape("https://example.com")
+    async with Session.from_scrape(scrape, backend=memory) as session:
+        result = await session.prompt("find the answer")
+
+        assert "42" == result.output
+        assert {session.id} == memory.alive
+
+    assert ["s1"] == memory.deleted
+
+
+async def test_adopted_session_is_the_one_that_runs():
+    """Memory makes no second browser where one is adopted."""
+    memory = MemoryBackend()
+    scrape = await memory.scrape("https://example.com")
+    async with Session.create(backend=memory) as own:
+        async with Session.from_scrape(scrape, backend=memory, adopt=own) as session:
+            await session.execute("1")
+
+            assert own.id == session.id
+
+    assert ["s1"] == memory.deleted
