@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from aiohttp import web
@@ -43,7 +43,10 @@ async def _history(request: web.Request, team: str) -> wire.UsageReply:
         raise BadQueryError
     if number < 1 or not 1 <= size <= LARGEST_PAGE:
         raise BadQueryError
-    chosen = [row for row in request.app[BROWSERS].list(team=team) if _within(row, query)]
+    since = read_instant(query["from_date"]) if "from_date" in query else -math.inf
+    until = read_instant(query["to_date"]) if "to_date" in query else math.inf
+    rows = request.app[BROWSERS].list(team=team)
+    chosen = [browser for browser in rows if since <= browser.started_at <= until]
     stretches: defaultdict[str, list[Browser]] = defaultdict(list)
     for browser in chosen:
         stretches[_stretch(instant(browser.started_at), granularity)].append(browser)
@@ -78,12 +81,6 @@ async def _billing(request: web.Request, team: str) -> wire.BillingReply:
         max_concurrent_browsers=-1 if browsers.limit is None else browsers.limit,
     )
     return wire.BillingReply(data=billing)
-
-
-def _within(browser: Browser, query: Mapping[str, str]) -> bool:
-    since = read_instant(query["from_date"]) if "from_date" in query else -math.inf
-    until = read_instant(query["to_date"]) if "to_date" in query else math.inf
-    return since <= browser.started_at <= until
 
 
 def _stretch(moment: datetime, granularity: str) -> str:
