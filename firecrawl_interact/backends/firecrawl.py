@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl as tls
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 from firecrawl_interact.backends._access import Home, make_access
 from firecrawl_interact.backends._hosted import fine, segment
@@ -13,15 +12,12 @@ from firecrawl_interact.backends.firecrawl_extras import (
     check_page_id,
     profile_path,
     read_replay,
-    read_scrape,
-    scrape_body,
 )
 from firecrawl_interact.backends.firecrawl_values import FirecrawlOptions, ReplayPage
 from firecrawl_interact.backends.firecrawl_wire import FirecrawlWire
 from firecrawl_interact.config import Settings
 from firecrawl_interact.errors import InvalidOptionError
-from firecrawl_interact.models import Answer, Profile, Request, Scrape
-from firecrawl_interact.options import Seconds, seconds
+from firecrawl_interact.models import Answer, Request
 
 __all__ = ["HOME", "FirecrawlBackend", "FirecrawlOptions", "FirecrawlWire", "ReplayPage"]
 
@@ -32,9 +28,6 @@ HOME = Home(
     key_prefix="Bearer ",
     key_variable="FIRECRAWL_API_KEY",
 )
-
-SCRAPE_TIMEOUT = 60.0  # Seconds; always sent, so that our own wait can be longer than the provider's.
-_PATIENCE = 30.0  # Seconds that an answer may come after the provider's own limit.
 
 
 class FirecrawlBackend(FirecrawlWire):
@@ -99,75 +92,6 @@ class FirecrawlBackend(FirecrawlWire):
         )
         super().__init__(access)
         self._defaults = options
-
-    # --- scrapes ------------------------------------------------------------------------
-
-    async def scrape(
-        self,
-        url: str,
-        *,
-        formats: Sequence[str | Mapping[str, Any]] = (),
-        wait_for: Seconds | None = None,
-        actions: Sequence[Mapping[str, Any]] = (),
-        profile: Profile | str | None = None,
-        country: str | None = None,
-        block_ads: bool | None = None,
-        timeout: Seconds | None = None,
-        zero_data_retention: bool | None = None,
-        extra: Mapping[str, Any] | None = None,
-    ) -> Scrape:
-        """
-        Scrape a page, to go on in it with `Session.from_scrape`. Sent once; billed apart.
-
-        Such a session inherits *profile*, *country* and *block_ads*, and begins with *wait_for*
-        and *actions*.
-
-        Args:
-            url: The page.
-
-            formats: What to return, such as ``"markdown"``, which is the provider's default.
-
-            wait_for: Seconds (or a timedelta) to wait once the page is open.
-
-            actions: What to do in it then, in the provider's own words.
-
-            profile: Browser storage to load, by `Profile` or name; a name alone also saves.
-
-            country: Country to browse from, two letters.
-
-            block_ads: Whether ads and trackers are blocked.
-
-            timeout: Seconds (or a timedelta) that the provider may take; 60 where none is given.
-
-            zero_data_retention: Whether the provider keeps nothing. Then it may not be able to go
-                on in the page either.
-
-            extra: Merged into the request's body unchanged.
-
-        Raises:
-            InvalidOptionError: A value is of the wrong type or outside its bounds.
-            BackendError: The provider refused.
-            ProtocolError: The answer does not fit, or names no job.
-            TransportError: The line failed.
-        """
-        limit = SCRAPE_TIMEOUT if timeout is None else seconds("timeout", timeout)
-        body = scrape_body(
-            url,
-            formats=formats,
-            wait_for=None if wait_for is None else seconds("wait_for", wait_for),
-            actions=actions,
-            profile=Profile(profile) if isinstance(profile, str) else profile,
-            country=country,
-            block_ads=block_ads,
-            timeout=limit,
-            zero_data_retention=zero_data_retention,
-            extra=extra,
-        )
-        request = Request("POST", self._scrapes, self._access.body_headers, body)
-        answer = await self.exchange(request, timeout=limit + _PATIENCE)
-        if not fine(answer):
-            raise self.error(answer)
-        return read_scrape(answer)
 
     # --- what sessions leave behind -----------------------------------------------------
 

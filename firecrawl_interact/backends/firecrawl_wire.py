@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeVar, get_args
 
 from firecrawl_interact.backends._access import Access
 from firecrawl_interact.backends._capable import refuse_options
-from firecrawl_interact.backends._hosted import AGAIN, GONE, ProviderBackend, check_created_id, fine, segment
+from firecrawl_interact.backends._hosted import AGAIN, GONE, check_created_id, fine, segment
 from firecrawl_interact.backends._links import check_links
 from firecrawl_interact.backends._options import check_types, encode_body, invalid, whole
 from firecrawl_interact.backends._refusal import read_words
-from firecrawl_interact.backends.firecrawl_runs import execute_body, interact_body, run_result, scrape_run
+from firecrawl_interact.backends.firecrawl_runs import execute_body, run_result
+from firecrawl_interact.backends.firecrawl_scraping import BACKEND_FAILED, FirecrawlScraping
 from firecrawl_interact.backends.firecrawl_values import FirecrawlOptions
-from firecrawl_interact.backends.scraper import ScrapeRun, ScrapeTerms, Started, job_of
+from firecrawl_interact.backends.scraper import job_of
 from firecrawl_interact.errors import (
     InvalidOptionError,
-    ProfileBusyError,
     ProtocolError,
     SessionNotFoundError,
     UnsupportedError,
@@ -37,29 +36,17 @@ from firecrawl_interact.models import (
 from firecrawl_interact.transport.redact import redact
 from firecrawl_interact.wire import firecrawl as wire
 from firecrawl_interact.wire._bounds import OutOfBoundsError
-from firecrawl_interact.wire.firecrawl_runs import RunReply
 
 Status = Literal["active", "destroyed", "error"]  # The list's words.
 T = TypeVar("T", bound="wire.CreateReply | wire.GetReply | wire.ListReply")
 
 _SESSIONS = "/v2/interact"  # The documented path; /v2/browser is its full alias.
-_SCRAPES = "/v2/scrape"
 _STATUSES: tuple[str, ...] = get_args(Status)
 _OVER = frozenset({"destroyed", "error", "failed", "stopped"})  # Of the list and of the single session.
 _NO_ROUTE = frozenset({404, 405, 501})  # What servers without "get one" may answer.
-_BACKEND_FAILED = "Hangar request failed."  # Passed on from behind: at which moment it failed is not known.
-
-_NOT_FOUND = frozenset({404})
-_GONE_BUT_404 = GONE - _NOT_FOUND
-_AGAIN_AND_404 = AGAIN | _NOT_FOUND
-_TIMED_OUT = 408
-_CONFLICT = 409
-_NOT_IMPLEMENTED = 501  # A server of one's own that keeps no scrapes.
-_SCRAPE_AGAIN = frozenset({404, 409, 410})  # No further run can succeed with this job id.
-_NO_CONTEXT = "replay context"  # Conflicts that come before a browser is started.
 
 
-class FirecrawlWire(ProviderBackend):
+class FirecrawlWire(FirecrawlScraping):
     """
     Whatever speaks Firecrawl's wire: the service, a server of one's own, the local one, memory.
 
@@ -118,7 +105,7 @@ class FirecrawlWire(ProviderBackend):
 
     def _own_words(self, answer: Answer) -> bool:
         words = read_words(answer)
-        return words.own and words.text != _BACKEND_FAILED
+        return words.own and words.text != BACKEND_FAILED
 
     # --- in between ---------------------------------------------------------------------
 
@@ -137,41 +124,13 @@ class FirecrawlWire(ProviderBackend):
             raise self.error(answer, session_id=session_id)
         return run_result(self._run_reply(answer))
 
-    def scrape_run_request(self, terms: ScrapeTerms, run: Run) -> Request:
-        """Describe a run in a scraped page; the first one starts the browser."""
-        url = f"{self._scrapes}/{terms.job_id}/interact"
-        return Request("POST", url, self._access.body_headers, interact_body(terms, run))
-
-    def read_scrape_run(self, answer: Answer, terms: ScrapeTerms) -> ScrapeRun:  # noqa: ARG002
-        """Read the answer to `scrape_run_request`. A run that failed is a result like any other."""
-        if not fine(answer):
-            error = self.error(answer)
-            if answer.status in _SCRAPE_AGAIN and not isinstance(error, ProfileBusyError):
-                error.args = (f"{error} Scrape again for a new job id.",)
-            raise error
-        return scrape_run(self._run_reply(answer))
-
-    def scrape_started(self, answer: Answer) -> Started:
-        """Tell whether the answer to a run proves that it started a browser, or none."""
-        if fine(answer):
-            return Started.YES
-        words = read_words(answer)
-        if not words.own:
-            return Started.NO if self.refused(answer) and answer.status != _TIMED_OUT else Started.UNKNOWN
-        if words.text == _BACKEND_FAILED:
-            return Started.YES  # Whatever its status: that is of the browser's own service.
-        if answer.status == _CONFLICT:
-            return Started.NO if _NO_CONTEXT in words.text.lower() else Started.YES
-        refused = self.refused(answer) or answer.status == _NOT_IMPLEMENTED
-        return Started.NO if refused else Started.YES
-
     # --- the end ------------------------------------------------------------------------
 
     def end_request(self, session_id: str, *, born: float | None = None) -> EndRequest:
         """Describe the end of a session, or of all that a scrape has: see `scrape_ref`."""
         job_id = job_of(session_id)
         if job_id is not None:
-            return self._scrape_end(job_id, born)
+            return self._end_scrape(job_id, born)
         request = Request("DELETE", f"{self._url}/{segment(session_id)}", self._access.headers)
         return EndRequest(request, GONE, AGAIN, born=born)
 
@@ -244,27 +203,13 @@ class FirecrawlWire(ProviderBackend):
 
     def _describe(self, access: Access) -> None:
         self._url = access.origin + _SESSIONS
-        self._scrapes = access.origin + _SCRAPES
         self._end_of_any = EndRequest(Request("DELETE", f"{self._url}/{{id}}", access.headers), GONE, AGAIN)
-
-    def _scrape_end(self, job_id: str, born: float | None) -> EndRequest:
-        # "Not found" means gone, unless the first run may still be about to start the browser.
-        young = born is not None and time.time() - born < self.open_timeout
-        return EndRequest(
-            Request("DELETE", f"{self._scrapes}/{job_id}/interact", self._access.headers),
-            _GONE_BUT_404 if young else GONE,
-            _AGAIN_AND_404 if young else AGAIN,
-            repeat_while_field="sessionDurationMs",  # Each answer that has it has ended one browser.
-        )
 
     def _request(self, options: SessionOptions) -> wire.CreateRequest:
         check_types(options)
         refuse_options(self, options)
         typed = options.provider if isinstance(options.provider, FirecrawlOptions) else FirecrawlOptions()
         return _create_request(options, typed.over(self._defaults))
-
-    def _run_reply(self, answer: Answer) -> RunReply:
-        return wire.DIALECT.loads(answer.body, RunReply, status=answer.status, id_path=("sessionId",))
 
     def _read(self, answer: Answer, cls: type[T], *, session_id: str | None = None) -> T:
         if not fine(answer):

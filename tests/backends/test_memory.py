@@ -329,10 +329,12 @@ async def test_adopted_session_is_the_one_that_runs():
     """Memory makes no second browser where one is adopted."""
     memory = MemoryBackend()
     scrape = await memory.scrape("https://example.com")
-    async with Session.create(backend=memory) as own:
-        async with Session.from_scrape(scrape, backend=memory, adopt=own) as session:
-            await session.execute("1")
+    async with (
+        Session.create(backend=memory) as own,
+        Session.from_scrape(scrape, backend=memory, adopt=own) as session,
+    ):
+        await session.execute("1")
 
-            assert own.id == session.id
+        assert own.id == session.id
 
     assert ["s1"] == memory.deleted
