@@ -19,8 +19,6 @@ from firecrawl_interact.server.record import EndReason, Wish
 from firecrawl_interact.server.settings import ServerSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from aiohttp.typedefs import Handler, Middleware
 
     from firecrawl_interact.server.record import Browser
@@ -384,9 +382,7 @@ async def test_the_watch_token_never_controls(serve: Serve, monkeypatch):
     monkeypatch.setattr(FakeEngine, "endpoint", Endpoint(host="127.0.0.1", port=1, path="/"))
     controls = []
 
-    async def stream(
-        request: web.Request, endpoint: Endpoint, *, control: bool, on_activity: Callable[[], None]
-    ) -> web.Response:
+    async def stream(request: web.Request, *_: object, control: bool) -> web.Response:
         controls.append(control)
         return web.Response()
 
