@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-NAMES = ("imports", "cycles", "soak", "local", "death", "lag")
+NAMES = ("imports", "cycles", "soak", "local", "death", "lag", "server")
 
 
 def main() -> int:
