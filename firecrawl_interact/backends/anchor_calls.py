@@ -119,6 +119,8 @@ def checked(make: Callable[[], T]) -> T:
     """
     try:
         return make()
+    except InvalidOptionError:  # Says it all already.
+        raise
     except OutOfBoundsError as error:
         raise InvalidOptionError(f"{error}.", option=error.field, value=error.value) from None
     except ValueError as error:  # Of attrs' own validators; they repeat the value, which may be a secret.
