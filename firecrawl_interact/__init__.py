@@ -56,8 +56,10 @@ if TYPE_CHECKING:
     from firecrawl_interact.backends.anchor import AnchorBackend
     from firecrawl_interact.backends.anchor_options import AnchorOptions
     from firecrawl_interact.backends.firecrawl import FirecrawlBackend
+    from firecrawl_interact.backends.firecrawl_values import FirecrawlOptions, ReplayPage
     from firecrawl_interact.backends.local import LocalBackend
     from firecrawl_interact.backends.memory import MemoryBackend
+    from firecrawl_interact.scrape_session import ScrapeSession
 
 __version__ = "0.1.0"
 
@@ -76,6 +78,7 @@ __all__ = [
     "CreateUnknownError",
     "FailoverError",
     "FirecrawlBackend",
+    "FirecrawlOptions",
     "InteractError",
     "InvalidOptionError",
     "Ledger",
@@ -91,9 +94,11 @@ __all__ = [
     "ProtocolError",
     "ProviderOptions",
     "RateLimitError",
+    "ReplayPage",
     "RunFailedError",
     "RunResult",
     "Scrape",
+    "ScrapeSession",
     "ServerError",
     "Session",
     "SessionClosedError",
@@ -118,8 +123,11 @@ _LAZY = {
     "AnchorBackend": "firecrawl_interact.backends.anchor",
     "AnchorOptions": "firecrawl_interact.backends.anchor_options",
     "FirecrawlBackend": "firecrawl_interact.backends.firecrawl",
+    "FirecrawlOptions": "firecrawl_interact.backends.firecrawl_values",
     "LocalBackend": "firecrawl_interact.backends.local",
     "MemoryBackend": "firecrawl_interact.backends.memory",
+    "ReplayPage": "firecrawl_interact.backends.firecrawl_values",
+    "ScrapeSession": "firecrawl_interact.scrape_session",
 }
 
 

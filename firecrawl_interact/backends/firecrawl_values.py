@@ -15,7 +15,8 @@ class FirecrawlOptions:
     """
     Options of a create that only Firecrawl has: ``Session.create(options=FirecrawlOptions(...))``.
 
-    What is None here is taken from the options of the `FirecrawlBackend`.
+    They take the place of those of the `FirecrawlBackend`, and are not mixed with them. What is
+    None is left to the provider.
 
     Attributes:
         zero_data_retention: Whether the provider keeps nothing, recordings and profiles included;
@@ -42,17 +43,6 @@ class FirecrawlOptions:
                     option=name,
                     value=value,
                 )
-
-    def over(self, defaults: FirecrawlOptions | None) -> FirecrawlOptions:
-        """Return these options, completed from *defaults*."""
-        if defaults is None:
-            return self
-        return FirecrawlOptions(
-            zero_data_retention=defaults.zero_data_retention
-            if self.zero_data_retention is None
-            else self.zero_data_retention,
-            integration=defaults.integration if self.integration is None else self.integration,
-        )
 
 
 @attrs.frozen(kw_only=True)

@@ -208,8 +208,8 @@ class FirecrawlWire(FirecrawlScraping):
     def _request(self, options: SessionOptions) -> wire.CreateRequest:
         check_types(options)
         refuse_options(self, options)
-        typed = options.provider if isinstance(options.provider, FirecrawlOptions) else FirecrawlOptions()
-        return _create_request(options, typed.over(self._defaults))
+        own = options.provider if isinstance(options.provider, FirecrawlOptions) else self._defaults
+        return _create_request(options, own or FirecrawlOptions())
 
     def _read(self, answer: Answer, cls: type[T], *, session_id: str | None = None) -> T:
         if not fine(answer):

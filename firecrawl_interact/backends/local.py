@@ -38,6 +38,7 @@ class LocalBackend(FirecrawlWire):
     capabilities = Capabilities(
         options=frozenset({"profile", "live_view", "no_live_view", "no_block_ads"}),
         languages=frozenset({"node", "python", "bash"}),
+        scrapes=True,
         watch_only_link=True,
         shortest_ttl=30,
         longest_ttl=3600,
