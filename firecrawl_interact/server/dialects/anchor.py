@@ -41,7 +41,7 @@ def routes() -> list[web.RouteDef]:
         *anchor_batch.routes(),
         *anchor_profiles.routes(),
         *anchor_tools.routes(),
-        web.route(hdrs.METH_ANY, "/v1/{tail:.*}", guarded(no_route)),
+        web.route(hdrs.METH_ANY, "/v1/{tail:(?s:.*)}", guarded(no_route)),  # A line's end is part of it.
     ]
 
 
