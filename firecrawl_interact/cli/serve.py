@@ -49,11 +49,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     _configure_capacity(parser)
     parser.add_argument(
-        "--hostname",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="name that this server is reached by, such as that of a proxy before it; may be repeated",
+        "--public-url",
+        type=_public_url,
+        metavar="URL",
+        help="address by which others know this server, such as that of a proxy in front of it",
     )
     parser.add_argument(
         "--allow-execute",
@@ -151,7 +150,7 @@ def _settings(args: argparse.Namespace) -> ServerSettings:
     from firecrawl_interact.server.settings import ServerSettings
 
     return ServerSettings(
-        hosts=tuple(args.hostname), allow_execute=args.allow_execute, profile_dir=args.profile_dir
+        public_url=args.public_url, allow_execute=args.allow_execute, profile_dir=args.profile_dir
     )
 
 
@@ -223,3 +222,13 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) > MOST:
         raise argparse.ArgumentTypeError(f"must be a whole number from 0 to {MOST}, not {text!r}")
     return int(text)
+
+
+def _public_url(text: str) -> str:
+    from firecrawl_interact.server.public import host_of
+
+    try:
+        host_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text.rstrip("/")

@@ -8,7 +8,7 @@ from typing import Protocol
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from firecrawl_interact.server import dashboard, health, links, metrics
+from firecrawl_interact.server import dashboard, health, links, metrics, replay_links
 from firecrawl_interact.server.auth import Keyring
 from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.counts import Counts
@@ -29,13 +29,17 @@ from firecrawl_interact.server.keys import (
     KEYRING,
     LOGINS,
     RATES,
+    REPLAYS,
     RUNNERS,
     SCRAPES,
     SCREENCASTS,
     SETTINGS,
 )
 from firecrawl_interact.server.logins import Logins
+from firecrawl_interact.server.public import host_of, known_as
 from firecrawl_interact.server.rates import Rates
+from firecrawl_interact.server.recorder import Recorder
+from firecrawl_interact.server.replays import Replays
 from firecrawl_interact.server.runs import Prompts, Runners, Runs
 from firecrawl_interact.server.scrapes import Scrapes
 from firecrawl_interact.server.screencast import Screencasts
@@ -81,20 +85,25 @@ def build_app(
         prompts: Who follows instructions in plain language; None refuses them.
     """
     settings = settings or ServerSettings()
-    middlewares = [doors(settings.hosts, _refuse, linked=links.LIVE)]
+    middlewares = [doors(_names(settings), _refuse, linked=links.LIVE)]
     if faults is not None:
         middlewares.insert(0, faults.middleware())
+    if settings.public_url is not None:
+        middlewares.insert(0, known_as(settings.public_url))
     counts = Counts()
     middlewares.insert(0, counts.middleware())
     browsers.attendants.append(counts)
     screencasts = Screencasts()
     browsers.attendants.insert(0, screencasts)  # Recorders come after it, and so end before it.
+    replays = Replays(clock=browsers.clock)
+    browsers.attendants.append(Recorder(screencasts, replays))
     app = web.Application(middlewares=middlewares, client_max_size=MAX_BODY)
     app[BROWSERS] = browsers
     app[COUNTS] = counts
     app[KEYRING] = Keyring(key, settings.keys)
     app[LOGINS] = Logins()
     app[RATES] = Rates()
+    app[REPLAYS] = replays
     app[RUNNERS] = Runners(code=runs, prompts=prompts)
     app[SCRAPES] = Scrapes(browsers.clock)
     app[SCREENCASTS] = screencasts
@@ -104,7 +113,7 @@ def build_app(
     anchor.setup(app)
     for room in (firecrawl_runs, firecrawl_scrapes, firecrawl_replay, firecrawl, anchor, anchor_cdp, links):
         app.add_routes(room.routes())
-    for room in (health, metrics, dashboard):
+    for room in (replay_links, health, metrics, dashboard):
         app.add_routes(room.routes())
     # On shutdown: open CDP streams end with their browsers; aiohttp would wait a minute for them.
     # The cleanup context is for applications that never came to serve.
@@ -120,6 +129,11 @@ async def _end_browsers(app: web.Application) -> None:
 async def _closing(app: web.Application) -> AsyncIterator[None]:
     yield
     await app[BROWSERS].aclose()
+    app[REPLAYS].close()
+
+
+def _names(settings: ServerSettings) -> tuple[str, ...]:
+    return settings.hosts if settings.public_url is None else (*settings.hosts, host_of(settings.public_url))
 
 
 def _refuse(request: web.Request, status: int, text: str) -> web.Response:

@@ -31,6 +31,8 @@ class ServerSettings:
 
         profile_dir: Folder in which profiles are kept; None for one among this user's state.
 
+        public_url: Address by which others know this server, such as that of a proxy which ends TLS.
+
         hosts: Names this server is reached by, besides loopback's and its own address.
 
         credits: What every team has left, for the 402s; None means enough. It is never used up.
@@ -51,6 +53,7 @@ class ServerSettings:
     keys: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
     allow_execute: bool = False
     profile_dir: Path | None = None
+    public_url: str | None = None
     hosts: tuple[str, ...] = ()
     credits: int | None = None
     creates_per_minute: int | None = None

@@ -179,3 +179,17 @@ def test_number_outside_the_bounds_is_refused(capsys: pytest.CaptureFixture[str]
 
     assert 2 == caught.value.code
     assert "from 0 to 10000" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "url", ["browsers.example", "ftp://browsers.example", "https://", "https://a.example/b"]
+)
+def test_public_address_must_be_an_origin(capsys: pytest.CaptureFixture[str], url: str):
+    """
+    What it ought to look like is shown.
+    """
+    with pytest.raises(SystemExit) as caught:
+        main(["serve", "--public-url", url])
+
+    assert 2 == caught.value.code
+    assert "https://browsers.example" in capsys.readouterr().err

@@ -258,3 +258,34 @@ def test_logins_have_a_bound(monkeypatch: pytest.MonkeyPatch):
     values = [known.issue("team") for _ in range(3)]
 
     assert [None, "team", "team"] == [known.team(value) for value in values]
+
+
+async def test_behind_a_proxy_that_ends_tls_everything_is_https(serve: Serve, http: aiohttp.ClientSession):
+    """
+    The login works by the public address, its cookie is for TLS only, and links lead there.
+    """
+    public = "https://browsers.example"
+    server = await serve(settings=ServerSettings(public_url=public))
+    headers = {"Host": "browsers.example", "Origin": public}
+    path = server.base + "/dashboard/login"
+    async with http.post(path, data={"key": KEY}, headers=headers, allow_redirects=False) as answer:
+        status, cookie = answer.status, answer.headers["Set-Cookie"]
+    made_there = await server.ask("POST", "/v2/interact", {}, Host="browsers.example")
+    made_here = await server.ask("POST", "/v2/interact", {})
+
+    assert (303, True) == (status, "Secure" in cookie)
+    assert made_there.body["cdpUrl"].startswith("wss://browsers.example/cdp/")
+    assert made_there.body["liveViewUrl"].startswith(f"{public}/live/")
+    assert made_here.body["cdpUrl"].startswith("ws://127.0.0.1:")
+
+
+async def test_without_a_public_address_another_name_is_refused(serve: Serve, http: aiohttp.ClientSession):
+    """
+    No header that a proxy might send changes that.
+    """
+    server = await serve()
+    headers = {"Host": "browsers.example", "X-Forwarded-Host": "127.0.0.1", "X-Forwarded-Proto": "https"}
+    async with http.get(server.base + "/", headers=headers) as answer:
+        status = answer.status
+
+    assert 403 == status
