@@ -1,5 +1,10 @@
 """The public test kit."""
 
-from firecrawl_interact.testing.conformance import check_backend
+from firecrawl_interact.testing.conformance import (
+    ConformanceError,
+    ConformanceReport,
+    Finding,
+    check_backend,
+)
 
-__all__ = ["check_backend"]
+__all__ = ["ConformanceError", "ConformanceReport", "Finding", "check_backend"]

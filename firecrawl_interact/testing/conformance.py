@@ -2,100 +2,149 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from typing import TYPE_CHECKING
+import asyncio
+import time
+from collections.abc import Callable, Collection
+from typing import Literal
 
-from firecrawl_interact.backends.base import RESERVED_IDS
-from firecrawl_interact.errors import InvalidOptionError, SessionGoneError, SessionNotFoundError, UsageError
-from firecrawl_interact.models import SessionOptions, SessionState
-from firecrawl_interact.session import Session
+import attrs
 
-if TYPE_CHECKING:
-    from firecrawl_interact.backends.base import Backend
+from firecrawl_interact.backends.base import Backend
+from firecrawl_interact.testing._duties import DUTIES, Duty, Skip
 
-IMPOSSIBLE_IDS = ("", "a/b", "a b", "a\n", *sorted(RESERVED_IDS))
-_TTL = 60
+DUTY_LIMIT = 120.0  # Seconds that one duty may take.
 
 
-async def check_backend(backend: Backend) -> None:
+@attrs.frozen(kw_only=True)
+class Finding:
     """
-    Check that a backend keeps its duties, by opening and ending a few real sessions with it.
+    What was found about one duty.
+
+    Attributes:
+        name: Of the duty.
+
+        duty: What it demands, in a sentence.
+
+        verdict: Whether it is kept, or does not apply.
+
+        detail: What is wrong, or why it does not apply.
+
+        seconds: How long the look took.
+    """
+
+    name: str
+    duty: str
+    verdict: Literal["kept", "broken", "skipped"]
+    detail: str = ""
+    seconds: float = 0.0
+
+
+@attrs.frozen(kw_only=True)
+class ConformanceReport:
+    """
+    What was found about a backend; as text, one line for each duty.
+
+    Attributes:
+        backend: Its name.
+
+        findings: In the order in which they were made.
+    """
+
+    backend: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def broken(self) -> tuple[Finding, ...]:
+        """The duties that are not kept."""
+        return tuple(each for each in self.findings if each.verdict == "broken")
+
+    def __str__(self) -> str:
+        """Show each duty, what is wrong behind it."""
+        lines = [f"{self.backend}: {len(self.broken)} of {len(self.findings)} duties are broken"]
+        for each in self.findings:
+            lines.append(f"  {each.verdict:<8} {each.name}: {each.duty}")
+            if each.detail:
+                lines.append(f"           {each.detail}")
+        return "\n".join(lines)
+
+
+class ConformanceError(AssertionError):
+    """
+    A backend does not keep its duties; the text is the report.
+
+    Attributes:
+        report: What was found.
+    """
+
+    def __init__(self, report: ConformanceReport) -> None:
+        super().__init__(str(report))
+        self.report = report
+
+
+async def check_backend(
+    factory: Callable[[], Backend] | Backend, *, skip: Collection[str] = ()
+) -> ConformanceReport:
+    """
+    Check that a backend keeps its duties, by opening and ending some real sessions with it.
+
+    Every duty is looked at, and every session that is opened is ended, whatever is found.
 
     Args:
-        backend: Configured and ready to be used; needs room for two sessions at a time.
+        factory: Makes a configured backend for each duty; or one that serves for all of them.
+            Its provider needs room for two sessions at a time.
+
+        skip: Names of duties to leave out, such as ``"runs"`` where code must not be run.
+
+    Returns:
+        What was found; nothing is broken in it.
 
     Raises:
-        AssertionError: A duty is not kept; the text says which. Sessions that were opened are ended.
+        ConformanceError: A duty is broken. It is an `AssertionError`, and its text says all.
+        ValueError: *skip* names no duty.
     """
-    _identity(backend)
-    _bad_input(backend)
-    await _owned_session(backend)
-    await _used_on_its_own(backend)
+    unknown = set(skip) - {duty.__name__ for duty in DUTIES}
+    if unknown:
+        known = ", ".join(duty.__name__ for duty in DUTIES)
+        raise ValueError(f"There is no duty {', '.join(sorted(unknown))}; there are {known}.")
+    findings: list[Finding] = []
+    name = ""
+    for duty in DUTIES:
+        if duty.__name__ in skip:
+            findings.append(_finding(duty, "skipped", "left out"))
+            continue
+        backend = factory if isinstance(factory, Backend) else factory()
+        name = backend.name
+        findings.append(await _look(duty, backend))
+    report = ConformanceReport(backend=name, findings=tuple(findings))
+    if report.broken:
+        raise ConformanceError(report)
+    return report
 
 
-def _identity(backend: Backend) -> None:
-    _expect(bool(backend.name), "name must not be empty")
-    _expect(backend.open_timeout > 0, "open_timeout must be seconds above 0")
-    _expect(not backend.base_url.endswith("/"), "base_url must not end with a slash")
-    _expect(backend.key is None or backend.key not in repr(backend), "repr must not show the key")
-    hash(backend.connection_key())
-
-
-def _bad_input(backend: Backend) -> None:
-    for session_id in IMPOSSIBLE_IDS:
-        _refuses(partial(backend.end_request, session_id), f"end_request must refuse {session_id!r}")
-    _refuses(lambda: backend.check(SessionOptions(ttl=1)), "check must refuse a ttl of 1 s")
-    backend.check(SessionOptions(ttl=_TTL, activity_ttl=_TTL))
-
-
-async def _owned_session(backend: Backend) -> None:
-    plan = backend.prepare(SessionOptions(ttl=_TTL, activity_ttl=_TTL))
-    _expect(plan.request.method == "POST", "a create must be a POST")
-    _expect(plan.ttl >= _TTL, "the plan must not promise an earlier end than was asked for")
-    _expect((plan.mark is None) == (plan.search is None), "a mark and its search come together")
-    async with Session.create(ttl=_TTL, activity_ttl=_TTL, backend=backend) as session:
-        _expect(bool(session.id), "an open session must have an id")
-        _expect(bool(session.cdp_url), "an open session must have a CDP endpoint")
-        _expect(session.expires_at is not None, "an open session must say when it expires")
-        end = backend.end_request(session.id)
-        _expect(end.request.method == "DELETE", "an end must be a DELETE, which may be repeated")
-        _expect(not end.gone & end.again, "a status cannot mean both gone and ask again")
-        cdp_url = session.cdp_url or ""
-        _expect(cdp_url not in repr(session), "repr must not show the CDP endpoint")
-    receipt = session.receipt
-    _expect(session.state is SessionState.CLOSED, "leaving the block must close the session")
-    _expect(receipt is not None and receipt.confirmed, "the end must be confirmed")
-
-
-async def _used_on_its_own(backend: Backend) -> None:
-    async with backend:
-        info = await backend.create(SessionOptions(ttl=_TTL, activity_ttl=_TTL))
-        try:
-            seen = await backend.get(info.id)
-            _expect(seen.id == info.id and seen.alive, "get must find a session that runs")
-            listed = [row.id for row in await backend.list(alive=True)]
-            _expect(info.id in listed, "list must show a session that runs")
-        finally:
-            receipt = await backend.delete(info.id)
-        _expect(receipt.confirmed, "delete must confirm")
-        _expect((await backend.delete(info.id)).confirmed, "a second delete must count as ended")
-        listed = [row.id for row in await backend.list(alive=True)]
-        _expect(info.id not in listed, "list must not show an ended session as alive")
-        try:
-            _expect(not (await backend.get(info.id)).alive, "an ended session must not be alive")
-        except (SessionNotFoundError, SessionGoneError):
-            pass  # A provider may forget what has ended.
-
-
-def _refuses(call: Callable[[], object], duty: str) -> None:
+async def _look(duty: Duty, backend: Backend) -> Finding:
+    since = time.monotonic()
     try:
-        call()
-    except (InvalidOptionError, UsageError):
-        return
-    raise AssertionError(duty)
+        async with asyncio.timeout(DUTY_LIMIT):
+            await duty(backend)
+    except Skip as reason:
+        return _finding(duty, "skipped", str(reason), since)
+    except AssertionError as wrong:
+        return _finding(duty, "broken", str(wrong), since)
+    except Exception as error:  # noqa: BLE001  # boundary: whatever a backend that is wrong raises
+        return _finding(duty, "broken", f"{type(error).__name__}: {error}", since)
+    return _finding(duty, "kept", since=since)
 
 
-def _expect(kept: bool, duty: str) -> None:
-    if not kept:
-        raise AssertionError(duty)
+def _finding(
+    duty: Duty,
+    verdict: Literal["kept", "broken", "skipped"],
+    detail: str = "",
+    since: float | None = None,
+) -> Finding:
+    return Finding(
+        name=duty.__name__,
+        duty=(duty.__doc__ or "").strip(),
+        verdict=verdict,
+        detail=detail,
+        seconds=0.0 if since is None else time.monotonic() - since,
+    )
