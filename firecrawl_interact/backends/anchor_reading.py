@@ -39,14 +39,13 @@ def texts(tags: object) -> tuple[str, ...]:
 
 def number(value: object) -> float | None:
     """Read credits: a number, or a decimal text; None for ``"N/A"`` and all else."""
-    if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
+    try:
+        found = float(value) if isinstance(value, str) else value
+        if type(found) not in {int, float} or not math.isfinite(cast("float", found)):
             return None
-    if type(value) not in {int, float} or not math.isfinite(cast("float", value)):
+    except (ValueError, OverflowError):
         return None
-    return cast("float", value) if cast("float", value) >= 0 else None
+    return cast("float", found) if cast("float", found) >= 0 else None
 
 
 def duration(seconds: object) -> timedelta | None:
