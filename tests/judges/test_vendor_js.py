@@ -83,6 +83,26 @@ async def test_anchors_helper_drives_a_real_browser_at_the_address_it_builds(jud
     assert ("driven", "success") == (seen["title"], seen["ended"]["data"]["status"])
 
 
+async def test_anchors_client_controls_a_real_browser_and_keeps_its_profile(judge: Judge, real_base: str):
+    """
+    Mouse, keys, wheel, clipboard, picture and profiles are what it expects, and so are refusals.
+    """
+    body = "<body style='height:4000px'><input style='width:200px;height:40px'>"
+    page = f"data:text/html,<style>*{{margin:0}}</style>{body}"
+    seen = await judge("anchor_controls.mjs", ANCHOR, base=real_base, page=page)
+
+    assert {
+        "texts": ["Typed", "kept", "pasted"],
+        "scrolled": "success",
+        "png": "PNG",
+        "nowhere": 400,
+        "taken": 409,
+        "listed": ["shop"],
+        "kept": "ready",
+        "gone": 404,
+    } == seen
+
+
 async def test_puppeteer_navigates_clicks_and_takes_pictures(judge: Judge, real_base: str):
     """
     The CDP address of a session is all that it needs.
