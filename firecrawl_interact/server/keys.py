@@ -9,6 +9,7 @@ from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.counts import Counts
 from firecrawl_interact.server.logins import Logins
 from firecrawl_interact.server.rates import Rates
+from firecrawl_interact.server.replays import Replays
 from firecrawl_interact.server.runs import Runners
 from firecrawl_interact.server.scrapes import Scrapes
 from firecrawl_interact.server.screencast import Screencasts
@@ -19,6 +20,7 @@ COUNTS = web.AppKey("COUNTS", Counts)
 KEYRING = web.AppKey("KEYRING", Keyring)
 LOGINS = web.AppKey("LOGINS", Logins)
 RATES = web.AppKey("RATES", Rates)
+REPLAYS = web.AppKey("REPLAYS", Replays)
 RUNNERS = web.AppKey("RUNNERS", Runners)
 SCRAPES = web.AppKey("SCRAPES", Scrapes)
 SCREENCASTS = web.AppKey("SCREENCASTS", Screencasts)

@@ -13,7 +13,7 @@ from firecrawl_interact.server.record import Browser
 CDP = "/cdp/"
 LIVE = "/live/"
 
-_PRIVATE = {
+PRIVATE = {
     "Referrer-Policy": "no-referrer",  # The link is the secret: no page may be told it.
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -71,7 +71,7 @@ async def _page(request: web.Request) -> web.StreamResponse:
     from firecrawl_interact.server import live_page  # Fakes need none.
 
     text = live_page.page(control=_opens(request, browser) == "control")
-    return web.Response(text=text, content_type="text/html", headers=_PRIVATE | live_page.HEADERS)
+    return web.Response(text=text, content_type="text/html", headers=PRIVATE | live_page.HEADERS)
 
 
 async def _part(request: web.Request) -> web.StreamResponse:
@@ -95,7 +95,7 @@ async def _frame(request: web.Request) -> web.StreamResponse:
             picture = await request.app[SCREENCASTS].picture(browser)
     except CdpError as error:
         return web.Response(status=503, text=f"There is no picture: {error}.")
-    return web.Response(body=picture, content_type="image/jpeg", headers=_PRIVATE)
+    return web.Response(body=picture, content_type="image/jpeg", headers=PRIVATE)
 
 
 async def _stream(request: web.Request) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""The files of the live view's page, and how browsers may treat them."""
+"""The files of the pages that show a browser, and how browsers may treat them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PART_HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
-_PAGE = "live_view.html"
+_PAGE, _PLAYER = "live_view.html", "replay.html"
 _KINDS = {
     "live_view.css": "text/css",
     "live_view.js": "text/javascript",
@@ -28,6 +28,8 @@ _KINDS = {
     "live_keys.js": "text/javascript",
     "live_screen.js": "text/javascript",
     "live_stream.js": "text/javascript",
+    "replay.css": "text/css",
+    "replay.js": "text/javascript",
 }
 
 
@@ -41,6 +43,12 @@ def page(*, control: bool) -> str:
     """
     mode = "control" if control else "watch"
     return _read(_PAGE).replace("{version}", _version()).replace("{mode}", mode, 1)
+
+
+@functools.cache
+def player() -> str:
+    """Return the page that plays a recording; it asks for it beside its own address, with its own query."""
+    return _read(_PLAYER).replace("{version}", _version())
 
 
 @functools.cache

@@ -77,6 +77,8 @@ class Wish:
 
         read_only: Whether the link that is given out for watching cannot control.
 
+        record: Whether what it shows is recorded.
+
         scoped: Whether every link that is given out carries a token that was minted for it.
 
         initial_url: Address that it opens first, or None.
@@ -94,6 +96,7 @@ class Wish:
     profile: ProfileUse | None = None
     live_view: bool = True
     read_only: bool = False
+    record: bool = False
     scoped: bool = False
     initial_url: str | None = None
     spec: LaunchSpec = attrs.field(factory=LaunchSpec)
@@ -142,6 +145,8 @@ class Browser:
 
         control_token: Opens the live view, clicks and keys included.
 
+        replay_token: Opens the recording, also after the end.
+
         grants: Further tokens that were minted for it, each with what it opens: ``cdp``, ``watch`` or
             ``control``.
 
@@ -163,6 +168,7 @@ class Browser:
     cdp_token: str = attrs.field(factory=_token, repr=False)
     watch_token: str = attrs.field(factory=_token, repr=False)
     control_token: str = attrs.field(factory=_token, repr=False)
+    replay_token: str = attrs.field(factory=_token, repr=False)
     grants: dict[str, str] = attrs.field(factory=dict[str, str], repr=False)
     scoped: bool = False
     dismissed: bool = False

@@ -133,6 +133,7 @@ def _wish(asked: wire.CreateRequest, team: str) -> Wish:
         ttl=asked.ttl,
         activity_ttl=asked.activity_ttl,
         live_view=asked.stream_web_view is not False,
+        record=asked.record_session is True,  # Theirs records unless told not to; here pictures cost a disk.
         profile=None
         if profile is None
         else ProfileUse(name=profile.name, saves=profile.save_changes, alone=True),
