@@ -14,7 +14,7 @@ from aiohttp import web
 from firecrawl_interact import MemoryBackend
 from firecrawl_interact.server.app import build_app
 from firecrawl_interact.server.browsers import Browsers
-from firecrawl_interact.server.fake import FakeLauncher
+from firecrawl_interact.server.fake import FakeLauncher, FakeRuns
 
 
 @pytest.fixture
@@ -44,6 +44,7 @@ class Provider:
     def __init__(self):
         self.launcher = Launcher()
         self.browsers = Browsers(self.launcher)
+        self.runs = FakeRuns()
         self.url = ""
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
@@ -81,7 +82,7 @@ class Provider:
             runner.run(self._serve())
 
     async def _serve(self):
-        runner = web.AppRunner(build_app(browsers=self.browsers), shutdown_timeout=0.1)
+        runner = web.AppRunner(build_app(browsers=self.browsers, runs=self.runs), shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
