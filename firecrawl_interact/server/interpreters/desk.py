@@ -144,11 +144,13 @@ def _environment(home: Path, endpoint: Endpoint) -> dict[str, str]:
     env = {name: value for name, value in child_environment().items() if not name.startswith("XDG_")}
     if "NODE_PATH" in os.environ:
         env["NODE_PATH"] = os.environ["NODE_PATH"]
+    cdp_url = f"ws://{endpoint.host}:{endpoint.port}{endpoint.path}"
     paths = [os.path.abspath(path) for path in sys.path]  # noqa: PTH100  # entries are text
     return env | {
         "HOME": str(home),
         "TMPDIR": str(home),
-        "CDP_URL": f"ws://{endpoint.host}:{endpoint.port}{endpoint.path}",
+        "CDP_URL": cdp_url,
+        "AGENT_BROWSER_CDP": cdp_url,  # Firecrawl's bash has `agent-browser`, attached to the session.
         "NO_PROXY": ",".join(filter(None, (env.get("NO_PROXY"), _HERE))),
         "no_proxy": ",".join(filter(None, (env.get("no_proxy"), _HERE))),
         "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
