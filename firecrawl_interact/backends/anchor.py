@@ -201,7 +201,7 @@ class AnchorBackend(AnchorLooks):
         made = self._arrived(answer) if self._async_start else self._made(answer)
         watch = made.live_view_read_only_url
         control = made.live_view_url
-        if asks_read_only(options, own):
+        if asks_read_only(options, own) or control == watch:
             watch, control = watch or control, None
         ends = None if own.no_ttl else datetime.now(UTC) + timedelta(seconds=lifetime(options, own))
         return SessionInfo(
