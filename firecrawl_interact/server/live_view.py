@@ -52,7 +52,8 @@ async def stream(
     async with screencasts.watch(browser, attends=control) as feed:
         viewer = _Viewer(socket=socket, browser=browser, feed=feed, control=control)
         await viewer.serve()
-    if feed.cast.ended and await _has_ended(browser):
+        lost = feed.cast.ended
+    if lost and await _has_ended(browser):
         with contextlib.suppress(ConnectionError):
             await socket.send_str(_ended(browser))
         await socket.close(code=ENDED)

@@ -7,6 +7,7 @@ import contextlib
 import io
 import json
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ import pytest
 from aiohttp import web
 
 from firecrawl_interact.errors import LocalBrowserError
-from firecrawl_interact.server import binary
+from firecrawl_interact.server import binary, cdp
 from firecrawl_interact.server.access_log import AccessLogger
 from firecrawl_interact.server.app import build_app
+from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.chromium import ChromiumLauncher
 from firecrawl_interact.server.fake import FakeBrowsers
 
@@ -172,3 +174,99 @@ def program() -> Iterator[Callable[..., str]]:
             return str(path)
 
         yield write
+
+
+class Viewer:
+    """One end of a live view's stream, as its page is one."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self.socket = socket
+
+    async def frame(self) -> bytes:
+        """Wait for the next picture."""
+        async with asyncio.timeout(5):
+            while (message := await self.socket.receive()).type is not aiohttp.WSMsgType.BINARY:
+                assert message.type is aiohttp.WSMsgType.TEXT
+        return message.data
+
+    async def told(self, until: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
+        """Wait for the words that meet a condition."""
+        async with asyncio.timeout(5):
+            while True:
+                message = await self.socket.receive()
+                assert message.type in {aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY}
+                if message.type is aiohttp.WSMsgType.TEXT and until(words := message.json()):
+                    return words
+
+    async def do(self, kind: str, **what: Any) -> None:
+        """Send one message."""
+        await self.socket.send_json({"type": kind, **what})
+
+    async def click(self, x: float = 0.5, y: float = 0.5) -> None:
+        """Click at parts of the picture."""
+        for event in ("down", "up"):
+            await self.do("mouse", event=event, x=x, y=y, button=0, clicks=1)
+
+
+@attrs.frozen
+class Stage:
+    """A server with one session: its links, and a hand on its pages beside them."""
+
+    made: dict[str, Any]
+    http: aiohttp.ClientSession
+    browsers: Browsers
+    commands: Counter[str]  # What the server told browsers, by method.
+
+    @property
+    def browser(self) -> Any:
+        """The session's record."""
+        return self.browsers.list()[0]
+
+    @contextlib.asynccontextmanager
+    async def view(self, link: str = "interactiveLiveViewUrl", **options: Any) -> AsyncIterator[Viewer]:
+        """Connect as a live page does."""
+        page, _, query = self.made[link].partition("?")
+        async with self.http.ws_connect(f"{page}/stream?{query}", **options) as socket:
+            yield Viewer(socket)
+
+    async def goto(self, url: str) -> None:
+        """Lead the first page somewhere."""
+        async with cdp.connect(self.browser.engine.endpoint) as hand:
+            session = await cdp.attach(hand, (await hand.pages())[-1])
+            await hand.call("Page.navigate", {"url": url}, session=session)
+
+    async def titles(self) -> list[str]:
+        """The titles of all pages, in no order."""
+        async with cdp.connect(self.browser.engine.endpoint) as hand:
+            return [target["title"] for target in (await hand.call("Target.getTargets"))["targetInfos"]]
+
+    async def title_becomes(self, wanted: str, doing: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Wait until a page has that title, and do something again and again until then."""
+        async with asyncio.timeout(5):
+            while wanted not in await self.titles():
+                if doing is not None:
+                    await doing()
+                await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+async def stage(launcher: ChromiumLauncher, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+    """A session with a real browser, for its live view."""
+    commands: Counter[str] = Counter()
+    call = cdp.Cdp.call
+
+    async def counted(self: cdp.Cdp, method: str, *args: Any, **options: Any) -> Any:
+        commands[method] += 1
+        return await call(self, method, *args, **options)
+
+    monkeypatch.setattr(cdp.Cdp, "call", counted)
+    browsers = Browsers(launcher)
+    runner = web.AppRunner(build_app(browsers=browsers), shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    base = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    async with asyncio.timeout(30), aiohttp.ClientSession() as http:
+        async with http.post(f"{base}/v2/interact", json={}) as answer:
+            made = await answer.json()
+        yield Stage(made, http, browsers, commands)
+        await runner.cleanup()

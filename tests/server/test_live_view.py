@@ -1,178 +1,72 @@
-"""The live view of real browsers: what a viewer sees, and what it may do."""
+"""The stream of the live view: what a viewer sees of a real browser, and what it may do."""
 
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import aiohttp
-import attrs
 import pytest
-from aiohttp import WSMsgType, web
+from aiohttp import WSMsgType
 
 from firecrawl_interact.server import cdp, live_view
-from firecrawl_interact.server.app import build_app
-from firecrawl_interact.server.browsers import Browsers
-from firecrawl_interact.server.engine import LaunchSpec
+from firecrawl_interact.server.record import EndReason
 
 if TYPE_CHECKING:
-    from firecrawl_interact.server.chromium import Chromium, ChromiumLauncher
+    from tests.server.conftest import Stage, Viewer
 
 JPEG = b"\xff\xd8\xff"
 BUTTON = (
-    "data:text/html,<body style='margin:0'><button style='width:100vw;height:100vh'"
+    "data:text/html,<title>new</title><body style='margin:0'><button style='width:100vw;height:100vh'"
     " onclick=\"document.title='clicked'\">B</button>"
 )
 FIELD = (
     "data:text/html,<body style='margin:0'><textarea autofocus style='width:100vw;height:100vh'"
     ' oninput="document.title=this.value"></textarea>'
 )
+ASKING = BUTTON.replace("document.title='clicked'", "document.title=confirm('Sure?')")
+MOVING = (
+    "data:text/html,<h1>0</h1><script>let n=0;"
+    "(function f(){document.querySelector('h1').textContent=n++;requestAnimationFrame(f)})()</script>"
+)
+WATCH = "liveViewUrl"
 
 
-@attrs.frozen
-class Stage:
-    """A server with one session: its links, and a hand on its page beside them."""
-
-    made: dict[str, Any]
-    browser: Chromium
-    http: aiohttp.ClientSession
-    browsers: Browsers
-
-    def stream(self, link: str) -> str:
-        page, _, query = self.made[link].partition("?")
-        return f"{page}/stream?{query}"
-
-    async def goto(self, url: str) -> None:
-        async with cdp.connect(self.browser.endpoint) as hand:
-            session = await cdp.attach(hand, (await hand.pages())[-1])
-            await hand.call("Page.navigate", {"url": url}, session=session)
-
-    async def titles(self) -> list[str]:
-        """The titles of all pages, in no order."""
-        async with cdp.connect(self.browser.endpoint) as hand:
-            return [target["title"] for target in (await hand.call("Target.getTargets"))["targetInfos"]]
-
-    async def title_becomes(self, wanted: str, doing: Callable[[], Awaitable[None]] | None = None) -> None:
-        """Wait until a page has that title, and do something again and again until then."""
-        async with asyncio.timeout(5):
-            while wanted not in await self.titles():
-                if doing is not None:
-                    await doing()
-                await asyncio.sleep(0.02)
-
-
-async def click(viewer: aiohttp.ClientWebSocketResponse) -> None:
+async def frame_and_ping(viewer: Viewer) -> tuple[bytes, bytes]:
     """
-    Do as the live page does when its middle is clicked.
+    Wait for the next picture and the ping that follows it, and do not answer.
     """
-    for event in ("down", "up"):
-        await viewer.send_json(
-            {"type": "mouse", "event": event, "x": 0.5, "y": 0.5, "button": 0, "clicks": 1}
-        )
-
-
-@pytest.fixture
-async def stage(launcher: ChromiumLauncher) -> AsyncIterator[Stage]:
-    browsers = Browsers(launcher)
-    runner = web.AppRunner(build_app(browsers=browsers), shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    base = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    async with asyncio.timeout(20), aiohttp.ClientSession() as http:
-        async with http.post(f"{base}/v2/interact", json={}) as answer:
-            made = await answer.json()
-        yield Stage(made, browsers.list()[0].engine, http, browsers)
-        await runner.cleanup()
-
-
-async def test_frame_is_a_picture_of_the_last_page(launcher: ChromiumLauncher):
-    """
-    `frame` returns a JPEG, of the page that was opened last.
-    """
-    browser = await launcher.launch(LaunchSpec())
-    async with asyncio.timeout(10), cdp.connect(browser.endpoint) as hand:
-        made = [await hand.call("Target.createTarget", {"url": BUTTON}) for _ in range(2)]
-        newest = [target["targetId"] for target in reversed(made)]
-
-        assert newest == (await hand.pages())[:2]
-        assert JPEG == (await live_view.frame(browser.endpoint))[:3]
-
-
-async def test_frame_of_a_browser_without_pages_is_an_error(launcher: ChromiumLauncher):
-    """
-    A browser whose last page was closed has no picture.
-    """
-    browser = await launcher.launch(LaunchSpec())
-    async with cdp.connect(browser.endpoint) as hand:
-        await hand.call("Target.closeTarget", {"targetId": (await hand.pages())[0]})
-        async with asyncio.timeout(5):
-            while await hand.pages():  # noqa: ASYNC110  # the browser is asked
-                await asyncio.sleep(0.01)
-        with pytest.raises(cdp.CdpError, match="there is no page"):
-            await live_view.frame(browser.endpoint)
-
-
-async def test_page_is_served_to_whoever_has_a_link(stage: Stage):
-    """
-    The page names nothing of the session, and tells nobody where it was opened.
-    """
-    async with stage.http.get(stage.made["liveViewUrl"]) as answer:
-        text = await answer.text()
-
-    assert (200, "no-referrer") == (answer.status, answer.headers["Referrer-Policy"])
-    assert "<canvas" in text
-    assert stage.made["id"] not in text
-
-
-async def test_server_tells_the_page_whether_it_may_control(stage: Stage):
-    """
-    A watcher who adds ``interactive=true`` to the link is not told that the browser obeys.
-    """
-    modes = []
-    for link in (stage.made["liveViewUrl"] + "&interactive=true", stage.made["interactiveLiveViewUrl"]):
-        async with stage.http.get(link) as answer:
-            modes += re.findall(r'data-mode="(.*?)"', await answer.text())
-
-    assert ["watch", "control"] == modes
-
-
-async def test_live_page_says_at_once_that_the_browser_has_ended(stage: Stage, launcher: ChromiumLauncher):
-    """
-    Whoever looks is told, without any attempt to connect again.
-    """
-    viewer = await launcher.launch(LaunchSpec())
-    async with cdp.connect(viewer.endpoint) as hand:
-        session = await cdp.attach(hand, (await hand.pages())[0])
-
-        async def state_becomes(wanted: str) -> None:
-            script = {"expression": "document.getElementById('state')?.textContent"}
-            async with asyncio.timeout(5):
-                while True:
-                    told = await hand.call("Runtime.evaluate", script, session=session)
-                    if told["result"].get("value") == wanted:
-                        return
-                    await asyncio.sleep(0.02)
-
-        await hand.call("Page.navigate", {"url": stage.made["liveViewUrl"]}, session=session)
-        await state_becomes("live")
-        await stage.browsers.end(stage.browsers.list()[0])
-
-        await state_becomes("the browser has ended")
+    frame = b""
+    async with asyncio.timeout(5):
+        while (message := await viewer.socket.receive()).type is not WSMsgType.PING:
+            frame = message.data if message.type is WSMsgType.BINARY else frame
+    return frame, message.data
 
 
 async def test_viewer_sees_a_frame_at_once_and_another_when_the_page_changes(stage: Stage):
     """
     Frames come as JPEG messages.
     """
-    async with stage.http.ws_connect(stage.stream("liveViewUrl")) as viewer:
-        first = await viewer.receive()
+    async with stage.view(WATCH) as viewer:
+        first = await viewer.frame()
         await stage.goto(BUTTON)
-        second = await viewer.receive()
+        second = await viewer.frame()
 
-    assert [WSMsgType.BINARY] * 2 == [first.type, second.type]
-    assert [JPEG] * 2 == [first.data[:3], second.data[:3]]
+    assert [JPEG] * 2 == [first[:3], second[:3]]
+
+
+async def test_viewer_is_told_the_tabs_the_address_and_the_time_left(stage: Stage):
+    """
+    What stands around the picture follows the browser.
+    """
+    async with stage.view(WATCH) as viewer:
+        time = await viewer.told(lambda words: words["type"] == "time")
+        await stage.goto(BUTTON)
+        scene = await viewer.told(lambda words: words.get("tabs") and words["tabs"][0]["title"] == "new")
+
+    assert 590 < time["left"] <= 600
+    assert 290 < time["idle"] <= 300
+    assert [(1, BUTTON)] == [(tab["number"], tab["url"]) for tab in scene["tabs"]]
+    assert (1, BUTTON, None) == (scene["active"], scene["url"], scene["dialog"])
 
 
 async def test_controller_clicks(stage: Stage):
@@ -180,12 +74,12 @@ async def test_controller_clicks(stage: Stage):
     A click at half of both sides lands in the middle of the page, and counts as activity.
     """
     await stage.goto(BUTTON)
-    async with stage.http.ws_connect(stage.stream("interactiveLiveViewUrl")) as viewer:
-        await viewer.receive()
-        await click(viewer)
+    async with stage.view() as viewer:
+        await viewer.frame()
+        await viewer.click()
         await stage.title_becomes("clicked")
 
-    assert stage.browsers.list()[0].last_activity > stage.browsers.list()[0].started_at
+    assert stage.browser.last_activity > stage.browser.started_at
 
 
 async def test_controller_types_and_pastes(stage: Stage):
@@ -193,33 +87,146 @@ async def test_controller_types_and_pastes(stage: Stage):
     Keys arrive as typed text, and pasted text as a whole.
     """
     await stage.goto(FIELD)
-    async with stage.http.ws_connect(stage.stream("interactiveLiveViewUrl")) as viewer:
-        await viewer.receive()
+    async with stage.view() as viewer:
+        await viewer.frame()
         for event in ("down", "up"):
-            await viewer.send_json({"type": "key", "event": event, "key": "a", "code": "KeyA", "keyCode": 65})
-        await viewer.send_json({"type": "text", "text": "bc"})
+            await viewer.do("key", event=event, key="a", code="KeyA", keyCode=65)
+        await viewer.do("text", text="bc")
 
         await stage.title_becomes("abc")
 
 
-async def test_watcher_can_do_nothing(stage: Stage):
+async def test_controller_composes(stage: Stage):
     """
-    The same messages over the watching link change nothing.
+    What an input method is at is seen in the page, and replaced by what it ends with.
+    """
+    await stage.goto(FIELD)
+    async with stage.view() as viewer:
+        await viewer.frame()
+        await viewer.do("compose", text="にほ")
+        await stage.title_becomes("にほ")
+        await viewer.do("text", text="日本")
+
+        await stage.title_becomes("日本")
+
+
+async def test_controller_copies_what_is_selected(stage: Stage):
+    """
+    The page's selection comes back for the viewer's own clipboard.
+    """
+    await stage.goto(
+        "data:text/html,<title>new</title>hello<script>getSelection().selectAllChildren(document.body)</script>"
+    )
+    await stage.title_becomes("new")
+    async with stage.view() as viewer:
+        await viewer.frame()
+        await viewer.do("copy")
+
+        assert "hello" == (await viewer.told(lambda words: words["type"] == "clipboard"))["text"]
+
+
+async def test_controller_goes_somewhere_and_back(stage: Stage):
+    """
+    The address bar and the history work; files are not for viewers.
+    """
+    async with stage.view() as viewer:
+        await viewer.frame()
+        await viewer.do("go", url="file:///etc/passwd")
+        await viewer.do("go", url=BUTTON)
+        await viewer.told(lambda words: words.get("url") == BUTTON)
+        await viewer.do("history", step=1)  # There is nothing.
+        await viewer.do("history", step=-1)
+        scene = await viewer.told(lambda words: words.get("url") == "about:blank")
+
+    assert [1] == [tab["number"] for tab in scene["tabs"]]
+
+
+async def test_controller_opens_turns_and_closes_tabs(stage: Stage):
+    """
+    A new page is shown; the first can be turned to, and the new one closed.
     """
     await stage.goto(BUTTON)
-    async with (
-        stage.http.ws_connect(stage.stream("liveViewUrl")) as watcher,
-        stage.http.ws_connect(stage.stream("interactiveLiveViewUrl")) as controller,
-    ):
-        await watcher.receive()
-        await controller.receive()
-        before = stage.browsers.list()[0].last_activity
-        await click(watcher)
-        await watcher.close()  # Returns once the server has read all that came before.
+    async with stage.view() as viewer:
+        await viewer.frame()
+        await viewer.do("open")
+        await viewer.told(lambda words: words.get("active") == 2)
+        await viewer.do("turn", tab=7)  # There is none.
+        await viewer.do("turn", tab=1)
+        scene = await viewer.told(lambda words: words.get("active") == 1)
+        await stage.title_becomes("clicked", viewer.click)  # Clicks before its first picture are lost.
+        await viewer.do("close", tab=2)
+        left = await viewer.told(lambda words: len(words.get("tabs", [0, 0])) == 1)
 
-        assert before == stage.browsers.list()[0].last_activity
-        assert "clicked" not in await stage.titles()
-        await click(controller)
+    assert (BUTTON, [1, 2]) == (scene["url"], [tab["number"] for tab in scene["tabs"]])
+    assert [1] == [tab["number"] for tab in left["tabs"]]
+
+
+@pytest.mark.parametrize(("accept", "title"), [(True, "true"), (False, "false")])
+async def test_controller_answers_dialogs(stage: Stage, accept: bool, title: str):
+    """
+    A page that asks waits for the controller; watchers see the question.
+    """
+    await stage.goto(ASKING)
+    async with stage.view() as viewer, stage.view(WATCH) as watcher:
+        await viewer.frame()
+        await viewer.click()
+        asked = await viewer.told(lambda words: words.get("dialog"))
+        seen = await watcher.told(lambda words: words.get("dialog"))
+        await watcher.do("dialog", accept=not accept)  # Nobody listens.
+        await viewer.do("dialog", accept=accept)
+        await stage.title_becomes(title)
+        await watcher.told(lambda words: words["type"] == "scene" and words["dialog"] is None)
+
+    assert {"kind": "confirm", "message": "Sure?", "default": ""} == asked["dialog"] == seen["dialog"]
+
+
+async def test_dialog_does_not_wait_where_only_watchers_are(stage: Stage):
+    """
+    Watching keeps no dialog open: the browser answers it, as it does when nobody looks.
+    """
+    async with stage.view(WATCH) as viewer:
+        await viewer.frame()
+        await stage.goto("data:text/html,<script>document.title = 'asked ' + confirm('Sure?')</script>")
+
+        await stage.title_becomes("asked false")
+
+
+async def test_controller_that_leaves_leaves_no_dialog_behind(stage: Stage):
+    """
+    With the last one who could answer, the question goes.
+    """
+    await stage.goto(ASKING)
+    async with stage.view(WATCH) as watcher:
+        async with stage.view() as viewer:
+            await viewer.frame()
+            await viewer.click()
+            await viewer.told(lambda words: words.get("dialog"))
+        await stage.title_becomes("false")
+        scene = await watcher.told(lambda words: words["type"] == "scene" and words["dialog"] is None)
+
+    assert 1 == scene["active"]
+
+
+async def test_watcher_can_do_nothing(stage: Stage):
+    """
+    No message over the watching link changes anything.
+    """
+    await stage.goto(BUTTON)
+    async with stage.view(WATCH) as watcher, stage.view() as controller:
+        await watcher.frame()
+        await controller.frame()
+        before = stage.browser.last_activity
+        await watcher.click()
+        for event in ("down", "up"):
+            await watcher.do("key", event=event, key="Enter", code="Enter", keyCode=13)
+        await watcher.do("go", url="about:blank")
+        await watcher.do("open")
+        await watcher.do("close", tab=1)
+        await watcher.socket.close()  # Returns once the server has read all that came before.
+
+        assert before == stage.browser.last_activity
+        assert ["new"] == await stage.titles()
+        await controller.click()
         await stage.title_becomes("clicked")
 
 
@@ -228,11 +235,13 @@ async def test_nonsense_from_a_controller_changes_nothing(stage: Stage):
     What the live page could not have sent is ignored, and the view goes on.
     """
     await stage.goto(BUTTON)
-    async with stage.http.ws_connect(stage.stream("interactiveLiveViewUrl")) as viewer:
-        await viewer.receive()
-        for text in ("", "[]", "{", "[" * 100_000, '{"type": "mouse"}', '{"type": ["mouse"]}', "1e999"):
-            await viewer.send_str(text)
-        await click(viewer)
+    async with stage.view() as viewer:
+        await viewer.frame()
+        texts = ["", "[]", "{", "[" * 100_000, '{"type": "mouse"}', '{"type": ["mouse"]}', "1e999"]
+        texts += ['{"type": "turn", "tab": "1"}', '{"type": "history", "step": []}', '{"type": "dialog"}']
+        for text in texts:
+            await viewer.socket.send_str(text)
+        await viewer.click()
 
         await stage.title_becomes("clicked")
 
@@ -242,48 +251,71 @@ async def test_view_follows_to_a_new_page_and_back(stage: Stage):
     A page that opens is the one that is shown; when it closes, the one before is again.
     """
     await stage.goto(BUTTON)
-    async with stage.http.ws_connect(stage.stream("interactiveLiveViewUrl")) as viewer:
-
-        async def click_anywhere() -> None:
-            await click(viewer)
-
-        await viewer.receive()
-        async with cdp.connect(stage.browser.endpoint) as hand:
-            other = BUTTON.replace("clicked", "other clicked")
-            made = await hand.call("Target.createTarget", {"url": other})
-            # The view turns a moment after the opening: clicks before that go to the first page.
-            await stage.title_becomes("other clicked", click_anywhere)
-            await stage.goto(BUTTON.replace("clicked", "clicked again"))
-            await click(viewer)
-            assert "clicked again" not in await stage.titles()
-            await hand.call("Target.closeTarget", {"targetId": made["targetId"]})
-        await stage.title_becomes("clicked again", click_anywhere)
+    async with stage.view() as viewer, cdp.connect(stage.browser.engine.endpoint) as hand:
+        await viewer.frame()
+        made = await hand.call("Target.createTarget", {"url": BUTTON.replace("clicked", "other clicked")})
+        await viewer.told(lambda words: words.get("active") == 2)
+        await stage.title_becomes("other clicked", viewer.click)
+        await hand.call("Target.closeTarget", {"targetId": made["targetId"]})
+        await viewer.told(lambda words: words.get("active") == 1)
+        await stage.title_becomes("clicked", viewer.click)
 
 
-async def test_stream_ends_with_the_browser(stage: Stage):
+async def test_viewer_that_lags_gets_newer_frames_instead_of_more(stage: Stage):
     """
-    A browser that ends takes its viewers' connections along.
+    Without pongs only so many frames are sent; what comes after a pong is none of the many missed.
     """
-    async with stage.http.ws_connect(stage.stream("liveViewUrl")) as viewer:
-        await viewer.receive()
-        await stage.browser.stop()
-        kinds = {message.type async for message in viewer}
+    await stage.goto(MOVING)
+    async with stage.view(WATCH, autoping=False) as slow, stage.view(WATCH) as fast:
+        pings = [(await frame_and_ping(slow))[1] for _ in range(live_view.IN_FLIGHT)]
+        missed = [await fast.frame() for _ in range(20)]
+        await slow.socket.pong(pings[-1])
+        frame, ping = await frame_and_ping(slow)
 
-    assert kinds <= {WSMsgType.BINARY}
-    assert live_view.ENDED == viewer.close_code
+    assert [b"1", b"2", b"3"] == pings
+    assert b"4" == ping
+    assert 20 == len(set(missed))
+    assert frame not in missed[:-5]  # Some of the fast viewer's may be on their way, too.
+
+
+async def test_stream_says_why_the_browser_has_ended(stage: Stage):
+    """
+    A browser that is ended takes its viewers' connections along, with the reason.
+    """
+    async with stage.view(WATCH) as viewer:
+        await viewer.frame()
+        await stage.browsers.end(stage.browser, EndReason.TTL)
+        ended = await viewer.told(lambda words: words["type"] == "ended")
+        await viewer.socket.receive()
+
+    assert "ttl" == ended["reason"]
+    assert live_view.ENDED == viewer.socket.close_code
+
+
+async def test_stream_ends_with_a_browser_that_dies(stage: Stage):
+    """
+    A crash is told, too.
+    """
+    async with stage.view(WATCH) as viewer:
+        await viewer.frame()
+        await stage.browser.engine.stop()
+        ended = await viewer.told(lambda words: words["type"] == "ended")
+        await viewer.socket.receive()
+
+    assert "exited" == ended["reason"]
+    assert live_view.ENDED == viewer.socket.close_code
 
 
 async def test_viewer_that_leaves_leaves_nothing_behind(stage: Stage):
     """
     With the viewer its connection to the browser ends.
     """
-    record = stage.browsers.list()[0]
-    async with stage.http.ws_connect(stage.stream("liveViewUrl")) as viewer:
-        await viewer.receive()
+    async with stage.view(WATCH) as viewer:
+        await viewer.frame()
 
-        assert 1 == record._connections
+        assert 1 == stage.browser._connections
     async with asyncio.timeout(5):
-        while record._connections:  # noqa: ASYNC110  # the server tells nobody
+        while stage.browser._connections:  # noqa: ASYNC110  # the server tells nobody
             await asyncio.sleep(0.01)
 
 
@@ -291,7 +323,7 @@ async def test_wrong_token_shows_nothing(stage: Stage):
     """
     Neither page nor frame nor stream opens with the CDP token or none.
     """
-    page = stage.made["liveViewUrl"].partition("?")[0]
+    page = stage.made[WATCH].partition("?")[0]
     token = stage.made["cdpUrl"].partition("?")[2]
     statuses = []
     for address in (page, f"{page}/frame", f"{page}/stream"):
@@ -300,3 +332,16 @@ async def test_wrong_token_shows_nothing(stage: Stage):
                 statuses.append(answer.status)
 
     assert [403] * 6 == statuses
+
+
+async def test_token_of_another_session_shows_nothing(stage: Stage):
+    """
+    Each link opens its own browser.
+    """
+    async with stage.http.post(
+        stage.made["liveViewUrl"].partition("/live/")[0] + "/v2/interact", json={}
+    ) as made:
+        other = await made.json()
+    token = other["interactiveLiveViewUrl"].partition("?")[2]
+    async with stage.http.get(stage.made[WATCH].partition("?")[0] + f"/stream?{token}") as answer:
+        assert 403 == answer.status
