@@ -14,6 +14,7 @@ from firecrawl_interact.wire import anchor_profiles as wire
 PROFILES = "/v1/profiles"
 PROFILE = PROFILES + "/{name}"
 
+_TAKEN = "Profile name already exists."
 _MISSING = "Profile not found."
 
 
@@ -32,6 +33,8 @@ async def _make(request: web.Request, team: str) -> wire.ProfileChangedReply:
     asked = await read_body(request, wire.ProfileRequest)
     if asked.dedicated_sticky_ip:
         raise ProblemError(501, "This server has no addresses to dedicate to profiles.")
+    if await browsers.profiles.get(team, asked.name) is not None:
+        raise ProblemError(409, _TAKEN)
     browser = None if asked.source is None else _source(request, team, asked.session_id)
     profile = SavedProfile(
         team=team,
@@ -46,7 +49,7 @@ async def _make(request: web.Request, team: str) -> wire.ProfileChangedReply:
         if browser is not None:
             browsers.save_to(browser, asked.name)
     except ProfileExistsError:
-        raise ProblemError(409, "Profile name already exists.") from None
+        raise ProblemError(409, _TAKEN) from None  # Meanwhile.
     return wire.ProfileChangedReply(data=wire.ProfileChanged(status="success"))
 
 
