@@ -65,6 +65,46 @@ def test_a_backend_refuses_what_the_table_says_it_refuses(name, option):
     assert (said == "no") is refused
 
 
+@pytest.mark.parametrize("name", BACKENDS)
+def test_table_of_differences_says_what_the_capabilities_say(name):
+    """
+    Units, bounds and abilities on the page are those of the code, row by row.
+    """
+    able = BACKENDS[name].capabilities
+    table = cells("differences.md")
+    column = table.pop("").index(name)
+    del table["---"]
+    step = f"{able.limits_step} s"
+    longest = "none" if able.longest_ttl is None else f"{able.longest_ttl:g} s"
+    says = {True: "yes", False: "no"}
+    expected = {
+        "ttl`, `activity_ttl` are counted in": step if able.limits_step == 1 else f"{step}, rounded up",
+        "shortest `ttl": f"{able.shortest_ttl:g} s",
+        "longest `ttl": longest,
+        "activity_ttl` is time without": able.idle_means,
+        "live_view_url` takes no input": "yes" if able.watch_only_link else "only if asked for",
+        "execute` speaks": ", ".join(sorted(able.languages)),
+        "prompt": says[able.prompts],
+        "from_scrape": says[able.scrapes],
+        "the end tells its duration": "yes" if able.receipts else "only if asked for",
+    }
+
+    assert expected == {row: said[column] for row, said in table.items()}
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize("option", [option for option in ASKED if option != "extra"])
+def test_table_of_options_says_what_the_capabilities_say(name, option):
+    """
+    What a backend declares is what its page promises.
+    """
+    spelt = {"live_view=False": "no_live_view", "record=True": "record", "block_ads=True": "block_ads"}
+    table = cells("backends.md")
+    said = table[option][table["Option"].index(name)]
+
+    assert (said != "no") is (spelt.get(option, option) in BACKENDS[name].capabilities.options)
+
+
 def test_every_variable_that_is_read_has_a_row():
     """
     A variable that the code knows and the page does not would be found by nobody.
