@@ -323,14 +323,13 @@ async def test_a_program_sees_no_keys_of_the_server(programs: Programs, monkeypa
     monkeypatch.setenv("FIRECRAWL_API_KEY", "fc-SECRET")
     other = await programs.browsers.create(Wish())
     try:
-        outcome = await attrs.evolve(programs, browser=other).run(
-            BASH, "env; pwd; ls -a; printf %s\\\\n {0..9}"
-        )
+        outcome = await attrs.evolve(programs, browser=other).run(BASH, "echo; env; pwd")
     finally:
         await programs.browsers.end(other)
 
     assert "SECRET" not in outcome.stdout
-    assert "CDP_URL=ws://127.0.0.1:" in outcome.stdout
+    assert "\nCDP_URL=ws://127.0.0.1:" in outcome.stdout
+    assert "\nAGENT_BROWSER_CDP=ws://127.0.0.1:" in outcome.stdout
     assert f"HOME={tempfile.gettempdir()}" in outcome.stdout
     assert str(Path.cwd()) not in outcome.stdout.splitlines()
 
