@@ -56,7 +56,7 @@ def _holders() -> dict[Path, list[int]]:
 
 def _descriptors(process: Path) -> list[str]:
     """Tell what a process has open; nothing, if it has ended or is somebody else's."""
-    open_files = []
+    open_files: list[str] = []
     with contextlib.suppress(OSError):
         for descriptor in os.listdir(process / "fd"):  # noqa: PTH208  # names, read at once
             with contextlib.suppress(FileNotFoundError):  # One that was closed meanwhile hides no other.

@@ -52,8 +52,8 @@ async def serving(*options: str) -> AsyncIterator[tuple[asyncio.subprocess.Proce
             yield process, line.removeprefix(LISTENING)
     finally:
         if process.returncode is None:
-            process.kill()
-        await process.wait()
+            process.terminate()  # Killed, it would leave a folder that this test's own is removed around.
+        await process.communicate()
 
 
 async def spare_ready(http: aiohttp.ClientSession, base: str) -> None:
