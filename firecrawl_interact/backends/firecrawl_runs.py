@@ -38,8 +38,10 @@ def interact_body(terms: ScrapeTerms, run: Run) -> bytes:
     Write the body of a run in a scraped page.
 
     Raises:
-        InvalidOptionError: A value is outside its bounds.
+        InvalidOptionError: A value is outside its bounds, or there is nothing to run.
     """
+    if run.code is None and run.prompt is None:
+        raise InvalidOptionError("code or prompt must be given.", option="code")
     try:
         request = InteractRequest(
             code=run.code,

@@ -219,8 +219,12 @@ class FirecrawlWire(FirecrawlScraping):
         except ProtocolError as misfit:
             raise self._contradiction(answer, misfit.session_id) or misfit from None
         if not reply.success:
-            raise self._contradiction(answer, getattr(reply, "id", None)) or ProtocolError(
-                "Firecrawl's answer says success: false.", field="success", status=answer.status
+            made = getattr(reply, "id", None)
+            raise self._contradiction(answer, made) or ProtocolError(
+                "Firecrawl's answer says success: false.",
+                field="success",
+                status=answer.status,
+                session_id=made,
             )
         return reply
 
