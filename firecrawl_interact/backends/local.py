@@ -36,7 +36,7 @@ class LocalBackend(FirecrawlWire):
     hosted = False
     open_timeout: float = 30.0  # Seconds.
     capabilities = Capabilities(
-        options=frozenset({"profile", "live_view", "no_live_view", "no_block_ads"}),
+        options=frozenset({"profile", "record", "live_view", "no_live_view", "no_block_ads"}),
         languages=frozenset({"node", "python", "bash"}),
         scrapes=True,
         watch_only_link=True,

@@ -25,7 +25,7 @@ from firecrawl_interact.server.unprivileged import Nobody, is_root
 from firecrawl_interact.server.user_data import UserData, UserDataError
 
 LAUNCH_TIMEOUT = 25.0  # Seconds until a browser must listen; 30 in all with what a stop may take.
-FINISH_GRACE = 2.0  # Seconds a browser has to bring all of its state to the disk.
+FINISH_GRACE = 3.0  # Seconds a browser has to bring all of its state to the disk.
 STOP_GRACE = 1.0  # Seconds a browser has to end on SIGTERM; then it is killed.
 KILL_GRACE = 3.0  # Seconds the kernel has to end what was killed.
 

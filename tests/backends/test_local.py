@@ -360,7 +360,7 @@ def children_and_ports(server: private.PrivateServer) -> tuple[str, int]:
     return children, len([row for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in open_files])
 
 
-@pytest.mark.parametrize("options", [{"country": "DE"}, {"record": True}, {"block_ads": True}], ids=str)
+@pytest.mark.parametrize("options", [{"country": "DE"}, {"block_ads": True}], ids=str)
 def test_what_a_local_browser_cannot_do_is_refused(options):
     """An option of persistence or identity is refused, never silently dropped."""
     with pytest.raises(UnsupportedError, match=next(iter(options))):
