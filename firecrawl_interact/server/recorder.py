@@ -72,6 +72,8 @@ class Recorder:
         last: Frame | None = None
         try:
             async for shown in feed:
+                if replay.paused:
+                    continue
                 if isinstance(shown, Scene):
                     replay.scenes.append((_now(browser), shown))
                     continue
@@ -82,7 +84,7 @@ class Recorder:
                 await asyncio.sleep(INTERVAL)
         except asyncio.CancelledError:
             newest = feed.cast.frame
-            if newest is not None and (last is None or newest.data != last.data):
+            if newest is not None and not replay.paused and (last is None or newest.data != last.data):
                 with contextlib.suppress(OSError):
                     await self._replays.add(replay, newest.data, _now(browser))
             raise

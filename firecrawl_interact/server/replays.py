@@ -54,6 +54,8 @@ class Replay:
 
         cut: Whether it became too large, and stops before its session did.
 
+        paused: Whether nothing is to be added for now.
+
         ended_at: Wall-clock seconds at which it was over; None while it is made.
     """
 
@@ -63,6 +65,7 @@ class Replay:
     length: int = 0
     size: int = 0
     cut: bool = False
+    paused: bool = False
     ended_at: float | None = None
 
     async def picture(self, number: int) -> bytes | None:
@@ -130,6 +133,14 @@ class Replays:
         replay.shots.append(Shot(at, replay.size, len(picture)))
         replay.size += len(picture)
         replay.length = max(replay.length, at)
+        return True
+
+    def delete(self, session_id: str) -> bool:
+        """Remove one that has ended, and tell whether there was one; one that is made stays."""
+        replay = self.get(session_id)
+        if replay is None or replay.ended_at is None:
+            return False
+        self._drop(session_id)
         return True
 
     def close(self) -> None:

@@ -107,8 +107,11 @@ async def _make(request: web.Request, team: str) -> wire.BatchMadeReply:
     if type(count) is int and not wire.BATCH_SIZE.minimum <= count <= (wire.BATCH_SIZE.maximum or count):
         raise ProblemError(400, _WRONG_COUNT)
     asked = DIALECT.structure(body, wire.BatchRequest)
-    configuration = body.get("configuration") or {} if isinstance(body, dict) else {}
-    wish = read_wish(configuration, team=team, minute=app[SETTINGS].anchor_minute)
+    wish = read_wish(
+        (isinstance(body, dict) and body.get("configuration")) or {},
+        team=team,
+        minute=app[SETTINGS].anchor_minute,
+    )
     check_credits(request)
     if not app[ORDERS].has_room(team, asked.count):
         raise ProblemError(429, "API key would exceed batch browser limit.")

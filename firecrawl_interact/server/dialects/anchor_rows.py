@@ -59,7 +59,7 @@ def list_row(browser: Browser) -> wire.ListRow:
         status=status(browser),
         tags=list(browser.tags),
         headless=part.headless is not None and part.headless.active,
-        recording=session.recording is None or session.recording.active,
+        recording=browser.wish.record,  # Only those who ask are recorded here.
         used_credits="N/A" if browser.alive else credits_used(browser),
         proxy_bytes=0,
         proxy_type=None if session.proxy is None else session.proxy.type,
