@@ -74,7 +74,8 @@ class FirecrawlBackend(FirecrawlWire):
         ssl: tls.SSLContext | None = None,
         options: FirecrawlOptions | None = None,
     ) -> None:
-        if not isinstance(options, FirecrawlOptions | None):
+        typed: Any = options
+        if typed is not None and not isinstance(typed, FirecrawlOptions):
             raise InvalidOptionError(
                 f"options must be FirecrawlOptions, not {type(options).__name__}.", option="options"
             )

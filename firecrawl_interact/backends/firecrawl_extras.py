@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 from firecrawl_interact.backends._options import encode_body, invalid, whole
@@ -86,7 +86,7 @@ def read_scrape(answer: Answer) -> Scrape:
         metadata = reply.data.get("metadata")
         return Scrape(
             job_id=job_id,
-            metadata=metadata if isinstance(metadata, dict) else {},
+            metadata=cast("dict[str, Any]", metadata) if isinstance(metadata, dict) else {},
             data={name: value for name, value in reply.data.items() if name != "metadata"},
         )
     raise ProtocolError(

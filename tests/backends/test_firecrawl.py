@@ -249,7 +249,7 @@ def test_a_create_can_be_ended_by_whoever_sees_only_its_answer(backend):
         (b'{"success": true, "id": "", "cdpUrl": "wss://x"}', "id", None),
         (b'{"success": true, "id": "all", "cdpUrl": "wss://x"}', "id", None),
         (b'{"success": true, "id": "a/../b", "cdpUrl": "wss://x"}', "id", None),
-        (b'{"success": false, "id": "s1", "cdpUrl": "wss://x"}', "success", None),
+        (b'{"success": false, "id": "s1", "cdpUrl": "wss://x"}', "success", "s1"),
         (b'{"success": false, "error": "Out of browsers."}', "success", None),
         (b'{"success": false, "id": "s1", "error": "Half made."}', "success", "s1"),
         (b"", "", None),
