@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 import attrs
@@ -42,8 +43,14 @@ def optional_text(_: object, attribute: attrs.Attribute[Any], value: object) -> 
 
 def texts(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
     """Refuse what is no tuple of texts."""
-    if not isinstance(value, tuple) or not all(isinstance(each, str) and each for each in _items(value)):
+    if not are_texts(value):
         raise wrong(attribute, "a tuple of texts that are not empty", value)
+
+
+def optional_texts(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    """Refuse what is neither None nor a tuple of texts."""
+    if value is not None and not are_texts(value):
+        raise wrong(attribute, "a tuple of texts that are not empty, or None", value)
 
 
 def pixels(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
@@ -60,7 +67,7 @@ def tuple_of(*kinds: type) -> Any:
     """Make a validator that refuses what is no tuple of these."""
 
     def check(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-        if not isinstance(value, tuple) or not all(isinstance(each, kinds) for each in _items(value)):
+        if not _tuple_where(value, lambda each: isinstance(each, kinds)):
             raise wrong(attribute, f"a tuple of {' or '.join(kind.__name__ for kind in kinds)}", value)
 
     return check
@@ -76,5 +83,10 @@ def one_of(*kinds: type) -> Any:
     return check
 
 
-def _items(value: object) -> tuple[object, ...]:
-    return cast("tuple[object, ...]", value)
+def are_texts(value: object) -> bool:
+    """Tell whether it is a tuple of texts, none of them empty."""
+    return _tuple_where(value, lambda each: isinstance(each, str) and bool(each))
+
+
+def _tuple_where(value: object, fits: Callable[[object], bool]) -> bool:
+    return isinstance(value, tuple) and all(map(fits, cast("tuple[object, ...]", value)))

@@ -9,10 +9,12 @@ from urllib.parse import urlsplit
 import attrs
 
 from firecrawl_interact.backends._validators import (
+    are_texts,
     choice,
     flag,
     one_of,
     optional_text,
+    optional_texts,
     pixels,
     text,
     texts,
@@ -23,6 +25,29 @@ from firecrawl_interact.errors import InvalidOptionError
 
 _PROXY_SCHEMES = frozenset({"http", "https", "socks5"})
 _COUNTRY_LENGTH = 2
+
+
+def _selectors_by_host(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if not _are_selectors_by_host(value):
+        raise wrong(attribute, "a mapping of hosts to tuples of texts", value)
+
+
+def _are_selectors_by_host(value: object) -> bool:
+    return isinstance(value, Mapping) and all(
+        isinstance(host, str) and are_texts(selectors)
+        for host, selectors in cast("Mapping[object, object]", value).items()
+    )
+
+
+def _country(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and not (
+        isinstance(value, str) and len(value) == _COUNTRY_LENGTH and value.isascii() and value.isalpha()
+    ):
+        raise InvalidOptionError(
+            f"country must be an ISO 3166-1 code of two letters, such as 'DE', not {value!r}.",
+            option=attribute.name,
+            value=value,
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -38,24 +63,12 @@ class AnchorProxy:
         city: Needs a region.
     """
 
-    country: str | None = None
+    country: str | None = attrs.field(default=None, validator=_country)
     region: str | None = attrs.field(default=None, validator=optional_text)
     city: str | None = attrs.field(default=None, validator=optional_text)
 
     def __attrs_post_init__(self) -> None:
         """Refuse what Anchor would."""
-        country: object = self.country
-        if country is not None and not (
-            isinstance(country, str)
-            and len(country) == _COUNTRY_LENGTH
-            and country.isascii()
-            and country.isalpha()
-        ):
-            raise InvalidOptionError(
-                f"country must be an ISO 3166-1 code of two letters, such as 'DE', not {country!r}.",
-                option="country",
-                value=country,
-            )
         if self.city is not None and self.region is None:
             raise InvalidOptionError("city needs a region.", option="city", value=self.city)
 
@@ -157,18 +170,10 @@ class DataMask:
     """
 
     selectors: tuple[str, ...] = attrs.field(default=(), validator=texts)
-    site_selectors: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict[str, tuple[str, ...]])
+    site_selectors: Mapping[str, tuple[str, ...]] = attrs.field(
+        factory=dict[str, tuple[str, ...]], validator=_selectors_by_host
+    )
     patterns: tuple[MaskPattern, ...] = attrs.field(default=(), validator=tuple_of(MaskPattern))
-
-    @site_selectors.validator
-    def _are_selectors(self, attribute: attrs.Attribute[Any], value: object) -> None:
-        expected = "a mapping of hosts to tuples of texts"
-        if not isinstance(value, Mapping):
-            raise wrong(attribute, expected, value)
-        for host, selectors in cast("Mapping[object, object]", value).items():
-            if not isinstance(host, str) or not isinstance(selectors, tuple):
-                raise wrong(attribute, expected, value)
-            texts(self, attribute, cast("object", selectors))
 
 
 @attrs.frozen(kw_only=True)
@@ -183,12 +188,7 @@ class OnePassword:
     """
 
     id: str = attrs.field(validator=text)
-    secrets: tuple[str, ...] | None = attrs.field(default=None, repr=False)
-
-    @secrets.validator
-    def _are_secrets(self, attribute: attrs.Attribute[Any], value: object) -> None:
-        if value is not None:
-            texts(self, attribute, value)
+    secrets: tuple[str, ...] | None = attrs.field(default=None, repr=False, validator=optional_texts)
 
 
 @attrs.frozen(kw_only=True)

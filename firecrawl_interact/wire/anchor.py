@@ -57,6 +57,13 @@ __all__ = [
 SCOPES = ("live_view_read_only", "live_view", "cdp")
 
 
+def _known_scopes(_: object, attribute: attrs.Attribute[Any], value: list[str] | None) -> None:
+    for scope in value or ():
+        if scope not in SCOPES:
+            message = f"{attribute.name} must be of {', '.join(SCOPES)}, not {scope!r}"
+            raise OutOfBoundsError(message, field=attribute.name, value=scope)
+
+
 def _spelling(name: str) -> str:
     """Take the underscore off that keeps a name from being a word of Python's."""
     return name.removesuffix("_")
@@ -262,14 +269,7 @@ class LinksRequest:
     Source: docs.anchorbrowser.io/advanced/scoped-access-tokens, read 2026; in no specification.
     """
 
-    scopes: list[str] | None = attrs.field(default=None)
-
-    @scopes.validator
-    def _known(self, attribute: attrs.Attribute[list[str] | None], value: list[str] | None) -> None:
-        for scope in value or ():
-            if scope not in SCOPES:
-                message = f"{attribute.name} must be of {', '.join(SCOPES)}, not {scope!r}"
-                raise OutOfBoundsError(message, field=attribute.name, value=scope)
+    scopes: list[str] | None = attrs.field(default=None, validator=_known_scopes)
 
 
 @attrs.frozen(kw_only=True)
