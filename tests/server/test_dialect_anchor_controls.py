@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from aiohttp import web
 
 from firecrawl_interact.server.app import build_app
 from firecrawl_interact.server.browsers import Browsers
+from firecrawl_interact.server.interpreters.runs import ProcessRuns
 
 if TYPE_CHECKING:
     from firecrawl_interact.server.chromium import ChromiumLauncher
@@ -69,7 +71,9 @@ class Session:
 
 @asynccontextmanager
 async def started(launcher: ChromiumLauncher, **body: Any) -> AsyncIterator[Session]:
-    runner = web.AppRunner(build_app(browsers=Browsers(launcher), key=KEY))
+    runs = ProcessRuns()
+    browsers = Browsers(launcher, attendants=[runs])
+    runner = web.AppRunner(build_app(browsers=browsers, key=KEY, runs=runs))
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     base = f"http://127.0.0.1:{runner.addresses[0][1]}"
@@ -185,6 +189,78 @@ async def test_a_start_opens_the_address_it_was_given(launcher: ChromiumLauncher
                 pass
 
     assert "First" == title
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("return {title: await page.title(), same: sessionId}", {"title": "Here", "same": "ID"}),
+        ("return [1, 'two', null]", [1, "two", None]),
+        ("await page.title()", None),
+        ("throw new Error('not today')", "not today"),
+        ("return (", "SyntaxError"),
+    ],
+)
+async def test_code_is_the_body_of_a_function(session: Session, code: str, expected: Any):
+    """
+    It is given the page, and what it returns is JSON; what it throws is told.
+    """
+    url = f"/v1/tools/execute-code?sessionId={session.id}"
+    async with session.http.post(url, json={"code": code}) as answer:
+        told = await answer.json()
+    if answer.status == 501:
+        pytest.skip(told["error"]["message"])
+
+    if told["success"]:
+        assert expected == json.loads(told.get("output", "null").replace(session.id, "ID"))
+    else:
+        assert isinstance(expected, str)
+        assert expected in told["error"]
+
+
+async def test_a_recording_is_listed_paused_and_deleted_after_its_end(launcher: ChromiumLauncher):
+    """
+    It is a page of pictures that plays by itself; nobody calls it a video.
+    """
+    async with started(launcher, session={"recording": {"active": True}}) as session:
+        listed = (await session.ask("GET", "recordings"))[1]["data"]["items"]
+        async with session.http.get(listed[0]["file_link"]) as player:
+            shown = player.status
+        answers = [
+            await session.ask("POST", "recordings/pause"),
+            await session.ask("POST", "recordings/resume"),
+            await session.ask("GET", "recordings/primary/fetch"),
+            await session.ask("DELETE", "recordings/primary"),
+        ]
+        async with session.http.delete(f"{SESSION}/{session.id}"):
+            pass
+        answers += [
+            await session.ask("POST", "recordings/pause"),
+            await session.ask("DELETE", "recordings/other"),
+            await session.ask("DELETE", "recordings/primary"),
+            await session.ask("DELETE", "recordings/primary"),
+        ]
+        left = (await session.ask("GET", "recordings"))[1]["data"]
+
+    assert ([(session.id, True)], 200) == ([(item["id"], item["is_primary"]) for item in listed], shown)
+    assert [200, 200, 501, 400, 400, 404, 200, 400] == [status for status, _ in answers]
+    assert {"count": 0, "items": []} == left
+
+
+async def test_nothing_is_recorded_while_it_is_paused(launcher: ChromiumLauncher):
+    """
+    What the page shows then is not in the recording, addresses included.
+    """
+    async with started(launcher, session={"recording": {"active": True}}) as session:
+        await session.ask("POST", "recordings/pause")
+        await session.do("goto", url="data:text/html,<title>Unseen</title><h1>Unseen</h1>")
+        async with session.http.delete(f"{SESSION}/{session.id}"):
+            pass
+        link = (await session.ask("GET", "recordings"))[1]["data"]["items"][0]["file_link"]
+        async with session.http.get(link.replace("/replay?", "/replay/index.json?")) as answer:
+            recorded = await answer.text()
+
+    assert "Unseen" not in recorded
 
 
 async def test_minted_links_open_what_they_say_until_they_are_revoked(session: Session):
