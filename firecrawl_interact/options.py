@@ -69,9 +69,10 @@ def provider_options(value: ProviderOptions | Iterable[ProviderOptions] | None) 
     """
     if value is None:
         return {}
-    given: Any = value
+    several = isinstance(value, Iterable) and not _is_typed(value)
+    given = cast("Iterable[Any]", value) if several else (cast("Any", value),)
     found: dict[str, ProviderOptions] = {}
-    for each in (given,) if _is_typed(given) or not isinstance(given, Iterable) else given:
+    for each in given:
         if not _is_typed(each):  # Not repeated: it may hold a password for a proxy.
             raise InvalidOptionError(
                 "options must be typed options of a provider, or several of them, not "

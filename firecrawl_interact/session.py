@@ -7,13 +7,13 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from firecrawl_interact.backends._registry import resolve
 from firecrawl_interact.config import Settings
-from firecrawl_interact.errors import InvalidOptionError, SessionClosedError, UsageError
-from firecrawl_interact.lifecycle import bounds, layers
-from firecrawl_interact.lifecycle.closing import CloseTerms, close_session
+from firecrawl_interact.errors import SessionClosedError, UsageError
+from firecrawl_interact.lifecycle import layers
+from firecrawl_interact.lifecycle.closing import CloseTerms, OnUnconfirmed, close_session, close_terms
 from firecrawl_interact.lifecycle.debt import DebtState
 from firecrawl_interact.lifecycle.hub import Hub
 from firecrawl_interact.lifecycle.opening import open_session
@@ -47,9 +47,6 @@ if TYPE_CHECKING:
     from firecrawl_interact.ledger.base import Ledger
     from firecrawl_interact.lifecycle.debt import Debt
     from firecrawl_interact.scrape_session import ScrapeSession
-
-OnUnconfirmed = Literal["raise", "log"]
-BackendChoice = "str | Backend | Sequence[str | Backend]"
 
 
 class Session(InView):
@@ -175,7 +172,7 @@ class Session(InView):
             extra=extra,
         )
         typed = provider_options(options)
-        close = _close_terms(close_timeout, on_unconfirmed)
+        close = close_terms(close_timeout, on_unconfirmed)
         relay = bool(switch("relay", relay))
         guardian = switch("guardian", guardian)
         ledger = ledger_choice(ledger)
@@ -246,7 +243,7 @@ class Session(InView):
         from firecrawl_interact.lifecycle.attaching import attach_session, locate  # rarely used
 
         settings = Settings.switches_from_env()
-        close = _close_terms(close_timeout, on_unconfirmed)
+        close = close_terms(close_timeout, on_unconfirmed)
         chosen, ref = locate(session, backend=backend, api_key=api_key, base_url=base_url)
         owns = bool(switch("owned", owned))
         candidate = Candidate(
@@ -321,7 +318,7 @@ class Session(InView):
             backends=resolve(backend, api_key=api_key, base_url=base_url),
             adopt=adopt,
             zero_data_retention=switch("zero_data_retention", zero_data_retention),
-            close=_close_terms(close_timeout, on_unconfirmed),
+            close=close_terms(close_timeout, on_unconfirmed),
             guardian=switch("guardian", guardian),
             ledger=ledger_choice(ledger),
         )
@@ -543,19 +540,6 @@ class Session(InView):
             _raise_closed(self, used, self._left)
         if self._debt is not None and self._debt.settled and not self._detached:
             _raise_closed(self, used, "the event loop it belonged to has ended")
-
-
-def _close_terms(close_timeout: Seconds | None, on_unconfirmed: OnUnconfirmed | None) -> CloseTerms:
-    if on_unconfirmed not in (None, "raise", "log"):
-        raise InvalidOptionError(
-            f'on_unconfirmed must be "raise" or "log", not {on_unconfirmed!r}.',
-            option="on_unconfirmed",
-            value=on_unconfirmed,
-        )
-    return CloseTerms(
-        timeout=bounds.CLOSE_TIMEOUT if close_timeout is None else seconds("close_timeout", close_timeout),
-        on_unconfirmed=on_unconfirmed or "raise",
-    )
 
 
 def _raise_closed(session: Session, used: str, why: str) -> NoReturn:

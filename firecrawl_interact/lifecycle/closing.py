@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 
+from firecrawl_interact.errors import InvalidOptionError
 from firecrawl_interact.lifecycle import bounds, receipts
 from firecrawl_interact.lifecycle.debt import DebtState
 from firecrawl_interact.lifecycle.hub import Hub
 from firecrawl_interact.lifecycle.owned import Patience
+from firecrawl_interact.options import Seconds, seconds
 
 if TYPE_CHECKING:
     from firecrawl_interact.errors import CloseError
     from firecrawl_interact.lifecycle.debt import Debt
+
+OnUnconfirmed = Literal["raise", "log"]
 
 _log = logging.getLogger("firecrawl_interact")
 
@@ -31,7 +35,26 @@ class CloseTerms:
     """
 
     timeout: float = bounds.CLOSE_TIMEOUT
-    on_unconfirmed: Literal["raise", "log"] = "raise"
+    on_unconfirmed: OnUnconfirmed = "raise"
+
+
+def close_terms(close_timeout: Seconds | None, on_unconfirmed: OnUnconfirmed | None) -> CloseTerms:
+    """
+    Read what the caller passed.
+
+    Raises:
+        InvalidOptionError: No time, or no such thing to do.
+    """
+    if on_unconfirmed not in (None, "raise", "log"):
+        raise InvalidOptionError(
+            f'on_unconfirmed must be "raise" or "log", not {on_unconfirmed!r}.',
+            option="on_unconfirmed",
+            value=on_unconfirmed,
+        )
+    return CloseTerms(
+        timeout=bounds.CLOSE_TIMEOUT if close_timeout is None else seconds("close_timeout", close_timeout),
+        on_unconfirmed=on_unconfirmed or "raise",
+    )
 
 
 async def close_session(debt: Debt, terms: CloseTerms, *, body: BaseException | None = None) -> None:

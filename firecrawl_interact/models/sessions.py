@@ -218,14 +218,25 @@ class SessionRef:
         """
         try:
             found: Any = json.loads(text)
-            names = [found[name] for name in ("backend", "session_id", "base_url")]
-            when = found.get("expires_at")
-            expires_at = None if when is None else datetime.fromisoformat(when)
+            ref = cls(
+                backend=found["backend"],
+                session_id=found["session_id"],
+                base_url=found["base_url"],
+                expires_at=_aware(found.get("expires_at")),
+            )
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
-            names, expires_at = [None], None
-        if not all(isinstance(name, str) and name for name in names) or (
-            expires_at is not None and expires_at.tzinfo is None
-        ):
+            ref = None
+        if ref is None or not all(_is_text(each) for each in (ref.backend, ref.session_id, ref.base_url)):
             raise InvalidOptionError("This is no JSON of a SessionRef.", option="session")
-        backend, session_id, base_url = names
-        return cls(backend=backend, session_id=session_id, base_url=base_url, expires_at=expires_at)
+        return ref
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _aware(text: Any) -> datetime | None:
+    moment = None if text is None else datetime.fromisoformat(text)
+    if moment is not None and moment.tzinfo is None:
+        raise ValueError("An instant without a zone.")
+    return moment

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +39,7 @@ class Line:
 
 
 @contextmanager
-def interposed(backend: Backend) -> Iterator[Line]:
+def interposed(backend: Backend) -> Generator[Line]:
     """Have what a backend sends travel on a line that can be told to misbehave."""
     line = Line()
     real: Any = backend

@@ -83,6 +83,10 @@ class Ledger(MemoryLedger):
         await self.break_at("opened")
         await super().opened(*args)
 
+    async def take(self, entry):
+        await self.break_at("take")
+        return await super().take(entry)
+
     async def break_at(self, verb):
         fault = self.broken.get(verb)
         if fault == "hang":
@@ -274,7 +278,7 @@ async def test_cancelled_attach_takes_nothing_over(monkeypatch, backend):
     session = await Session.create(backend=backend)
     await session.detach()
     with monkeypatch.context() as patch:
-        ledger = broken_ledger(plan="hang")
+        ledger = broken_ledger(take="hang")
         patch.setattr(layers, "_ledger", lambda _: ledger)
         task = asyncio.create_task(attach(backend))
         for _ in range(20):
