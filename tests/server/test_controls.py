@@ -11,13 +11,17 @@ from urllib.parse import quote
 
 import attrs
 import pytest
+import pytest_asyncio
 
-from firecrawl_interact.server import clipboard, keyboard, mouse, tabs
+from firecrawl_interact.errors import LocalBrowserError
+from firecrawl_interact.server import binary, clipboard, keyboard, mouse, tabs
 from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.chromium import ChromiumLauncher
 from firecrawl_interact.server.controls import ControlError, Controls, Desk, NoBrowserError
 from firecrawl_interact.server.fake import FakeBrowsers
 from firecrawl_interact.server.record import Browser, EndReason, Wish
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 PNG = b"\x89PNG"
 LOGGED = ("mousedown", "mouseup", "click", "dblclick", "mousemove", "wheel", "keydown", "contextmenu")
@@ -78,23 +82,38 @@ async def shown(desk: Desk, titles: list[str]) -> list[tabs.PageInfo]:
 
 
 @contextlib.asynccontextmanager
-async def running(launcher: ChromiumLauncher, **wish: Any) -> AsyncIterator[Real]:
+async def running(**wish: Any) -> AsyncIterator[Real]:
+    try:
+        binary.find()
+    except LocalBrowserError as error:
+        pytest.skip(f"no browser here: {error}")
     controls = Controls()
-    browsers = Browsers(launcher)
-    browsers.attendants.append(controls)
-    async with asyncio.timeout(20):
-        try:
-            yield Real(await browsers.create(Wish(**wish)), browsers, controls)
-        finally:
-            await browsers.aclose()
+    browsers = Browsers(ChromiumLauncher(), attendants=[controls])
+    try:
+        async with asyncio.timeout(20):
+            browser = await browsers.create(Wish(**wish))
+        yield Real(browser, browsers, controls)
+    finally:
+        await browsers.aclose()
 
 
-@pytest.fixture
-async def real(launcher: ChromiumLauncher) -> AsyncIterator[Real]:
-    async with running(launcher) as real:
-        async with real.controls.at(real.browser) as desk:
-            await tabs.goto(desk, "data:text/html," + quote(PAGE % json.dumps(LOGGED)))
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared() -> AsyncIterator[Real]:
+    """One browser for all that leave it running."""
+    async with running() as real:
         yield real
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def real(shared: Real) -> Real:
+    """The shared browser, with the page as if it were new and nothing held."""
+    async with asyncio.timeout(20), shared.controls.at(shared.browser) as desk:
+        desk.clipboard, desk.held = "", 0
+        await tabs.goto(desk, "data:text/html," + quote(PAGE % json.dumps(LOGGED)))
+        # What is left of the pointer and of the wheel belongs to the page before.
+        await (await desk.tab()).run("() => new Promise(requestAnimationFrame)")
+        await (await desk.tab()).run("() => { log.length = 0 }")
+    return shared
 
 
 async def test_a_click_arrives_where_it_was_aimed(real: Real):
@@ -350,12 +369,12 @@ async def test_an_address_that_leads_nowhere_is_told(real: Real, url: str):
             await tabs.goto(desk, url)
 
 
-async def test_a_new_browser_opens_the_address_it_was_asked_for(launcher: ChromiumLauncher):
+async def test_a_new_browser_opens_the_address_it_was_asked_for():
     """
     It is on its way before anybody is given the browser; one that leads nowhere is no failure.
     """
     page = "data:text/html,<title>First</title>"
-    async with running(launcher, initial_url=page) as real, running(launcher, initial_url="%") as other:
+    async with running(initial_url=page) as real, running(initial_url="%") as other:
         async with real.controls.at(real.browser) as desk:
             found = await shown(desk, ["First"])
         async with other.controls.at(other.browser) as desk:
@@ -391,27 +410,28 @@ async def test_a_browser_is_not_idle_while_it_is_worked_in(real: Real):
     assert (EndReason.TTL, EndReason.IDLE) == (within, after)
 
 
-async def test_a_browser_that_ends_meanwhile_is_told_of(real: Real):
+async def test_a_browser_that_ends_meanwhile_is_told_of():
     """
     The call under way fails, a later one finds nothing, and no connection is left open.
     """
 
-    async def wait_for_ever() -> None:
+    async def wait_for_ever(real: Real) -> None:
         async with asyncio.timeout(5), real.controls.at(real.browser) as desk:
             tab = await desk.tab()
             working.set()
             await tab.call("Runtime.evaluate", expression="new Promise(() => 0)", awaitPromise=True)
 
     working = asyncio.Event()
-    call = asyncio.create_task(wait_for_ever())
-    async with asyncio.timeout(5):
-        await working.wait()
-        await real.browsers.end(real.browser)
+    async with running() as real:
+        call = asyncio.create_task(wait_for_ever(real))
+        async with asyncio.timeout(5):
+            await working.wait()
+            await real.browsers.end(real.browser)
+            with pytest.raises(NoBrowserError):
+                await call
         with pytest.raises(NoBrowserError):
-            await call
-    with pytest.raises(NoBrowserError):
-        async with real.controls.at(real.browser):
-            pass
+            async with real.controls.at(real.browser):
+                pass
 
     assert {} == real.controls._desks
 
