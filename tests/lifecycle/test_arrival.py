@@ -203,3 +203,27 @@ def test_a_process_that_dies_while_its_session_comes_leaves_none(provider, progr
     os.kill(owner.process.pid, signal.SIGKILL)
 
     assert 0 == provider.wait_for(alive=0)
+
+
+def test_a_loop_that_ends_while_a_session_comes_waits_for_it(provider, program):
+    """The end of the loop is held for its grace, without any helper."""
+    provider.launcher.delay = 0.5
+    owner = program(
+        """
+        async def main():
+            backend = AnchorBackend("fc-key", anchor().base_url, async_start=True)
+            opening = Session.create(backend=backend, guardian=False, ledger=False)
+            task = asyncio.create_task(opening._open())
+            await asyncio.to_thread(sys.stdin.readline)
+        asyncio.run(main())
+        """
+    )
+
+    assert provider.launcher.asked.wait(10)
+
+    owner.process.stdin.write("\\n")
+    owner.process.stdin.flush()
+    status, errors = owner.end()
+
+    assert (0, "") == (status, errors)
+    assert 0 == provider.wait_for(alive=0)
