@@ -8,9 +8,11 @@ from typing import Self
 import attrs
 
 from firecrawl_interact.backends._access import Access, make_access
+from firecrawl_interact.backends._hosted import segment
 from firecrawl_interact.backends._private_server import KEEPER, PrivateServer, stop_server
 from firecrawl_interact.backends._refusal import read_words
-from firecrawl_interact.backends.firecrawl import HOME, FirecrawlWire
+from firecrawl_interact.backends.firecrawl import HOME
+from firecrawl_interact.backends.firecrawl_kept import FirecrawlKept
 from firecrawl_interact.errors import LocalBrowserError, TransportError
 from firecrawl_interact.models import Answer, Capabilities, CloseReceipt, Request
 from firecrawl_interact.transport.base import Transport
@@ -23,7 +25,7 @@ _LINE = ConnectionSettings(trust_env=False)  # Loopback needs no proxy.
 _NO_BROWSER = "LOCAL_BROWSER"  # The server's code for: none could be started.
 
 
-class LocalBackend(FirecrawlWire):
+class LocalBackend(FirecrawlKept):
     """
     Real browsers on this machine, without a key.
 
@@ -61,6 +63,18 @@ class LocalBackend(FirecrawlWire):
         if server is not self._server:
             self._access = make_access(HOME, api_key=server.key, base_url=server.base_url, trust_env=False)
             self._server = server
+
+    async def replay_link(self, session_id: str) -> str:
+        """
+        Return the address of a page that plays a recording, as long as the server runs.
+
+        It is a secret: whoever has it may watch.
+
+        Raises:
+            SessionNotFoundError: Nothing was recorded.
+        """
+        answer = await self._read_only(f"{self._url}/{segment(session_id)}/replay", session_id)
+        return answer.headers.get("link", "").partition("<")[2].partition(">")[0]
 
     def read_ended(self, answer: Answer) -> CloseReceipt:
         """Read a confirming answer; nobody bills for a browser of this machine."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -17,7 +18,13 @@ import pytest
 from firecrawl_interact import Profile, Session
 from firecrawl_interact.backends import _private_server as private
 from firecrawl_interact.backends.local import KEEPER, LocalBackend, LocalTransport, stop_server
-from firecrawl_interact.errors import LocalBrowserError, ProfileBusyError, TransportError, UnsupportedError
+from firecrawl_interact.errors import (
+    LocalBrowserError,
+    ProfileBusyError,
+    SessionNotFoundError,
+    TransportError,
+    UnsupportedError,
+)
 from firecrawl_interact.models import Request, SessionOptions
 from firecrawl_interact.server import binary, scratch
 
@@ -104,6 +111,47 @@ async def test_profile_brings_a_login_into_the_next_session():
             nothing = await cookies(blank, "Browser.getVersion")
 
     assert (["login"], []) == (found, nothing)
+
+
+async def test_recorded_session_can_be_watched_after_its_end():
+    """
+    Its link opens a page of the server that still runs; a session that was not recorded has none.
+    """
+    async with asyncio.timeout(30), LocalBackend() as backend, aiohttp.ClientSession() as http:
+        async with Session.create(backend=backend, record=True) as session:
+            await cookies(session, "Page.enable")
+            while True:  # Until the first picture has come.
+                with contextlib.suppress(SessionNotFoundError):
+                    link = await backend.replay_link(session.id)
+                    break
+                await asyncio.sleep(0.01)
+        async with http.get(link) as page:
+            text = await page.text()
+        pages = await backend.replay(session.id)
+        async with Session.create(backend=backend) as unrecorded:
+            pass
+        with pytest.raises(SessionNotFoundError):
+            await backend.replay_link(unrecorded.id)
+
+    assert "<title>Replay</title>" in text
+    assert ["0"] == [page.id for page in pages]
+
+
+async def test_deleted_profile_is_blank():
+    """
+    A profile can be deleted by name, but not while a session is saving to it.
+    """
+    cookie = {"name": "login", "value": "1", "url": "http://shop.test/"}
+    async with asyncio.timeout(30), LocalBackend() as backend:
+        async with Session.create(backend=backend, profile="shop") as first:
+            await cookies(first, "Storage.setCookies", cookies=[cookie])
+            with pytest.raises(ProfileBusyError):
+                await backend.delete_profile("shop")
+        await backend.delete_profile("shop")
+        async with Session.create(backend=backend, profile="shop") as second:
+            found = await cookies(second, "Browser.getVersion")
+
+    assert [] == found
 
 
 async def test_second_saver_of_a_profile_is_refused_and_a_reader_is_not():
@@ -365,3 +413,19 @@ def test_what_a_local_browser_cannot_do_is_refused(options):
     """An option of persistence or identity is refused, never silently dropped."""
     with pytest.raises(UnsupportedError, match=next(iter(options))):
         Session.create(backend="local", **options)
+
+
+async def test_scraped_page_is_gone_on_in_and_stopped(backend: LocalBackend) -> None:
+    """
+    A scrape's page opens in a real browser, runs come to it, and leaving ends it.
+    """
+    scrape = await backend.scrape("data:text/html,<title>Hello</title>")
+    async with asyncio.timeout(30), Session.from_scrape(scrape, backend=backend) as session:
+        result = await session.execute("echo $CDP_URL", language="bash")
+
+        assert result.check().stdout.startswith("ws://")
+        assert [session.id] == [info.id for info in await backend.list(alive=True)]
+
+    assert session.receipt is not None
+    assert session.receipt.confirmed
+    assert [] == await backend.list(alive=True)
