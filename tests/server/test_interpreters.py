@@ -334,6 +334,49 @@ async def test_a_program_sees_no_keys_of_the_server(programs: Programs, monkeypa
     assert str(Path.cwd()) not in outcome.stdout.splitlines()
 
 
+async def test_a_program_can_reach_the_browser_of_another_session(programs: Programs):
+    """
+    As the documentation says: Chromium's own port asks for no token, so code is trusted.
+    """
+    other = await programs.browsers.create(Wish())
+    assert other.engine.endpoint is not None
+    try:
+        port = other.engine.endpoint.port
+        code = f"import urllib.request\nurllib.request.urlopen('http://127.0.0.1:{port}/json/version').status"
+        outcome = await programs.run(PYTHON, code)
+    finally:
+        await programs.browsers.end(other)
+
+    assert "200" == outcome.result
+
+
+async def test_an_interpreter_that_dies_between_two_runs_fails_neither(programs: Programs):
+    """
+    The next run has a new one.
+    """
+    code = "import asyncio, os\nx = 1\nasyncio.get_running_loop().call_later(0.01, os._exit, 7)\nos.getpid()"
+    first = await programs.run(PYTHON, code)
+    async with asyncio.timeout(5):
+        while Path(f"/proc/{first.result}").exists():  # noqa: ASYNC110  # the kernel sets no event
+            await asyncio.sleep(0.01)
+    process = programs.runs._desks[programs.browser.id]._processes[PYTHON]
+    async with asyncio.timeout(5):
+        while not process.over:  # noqa: ASYNC110  # the same
+            await asyncio.sleep(0.01)
+    second = await programs.run(PYTHON, "'x' in dir()")
+
+    assert RunOutcome(result="False") == second
+
+
+async def test_a_program_that_writes_to_our_descriptors_harms_only_itself(programs: Programs):
+    """
+    What makes no sense there is not read; the run goes on.
+    """
+    outcome = await programs.run(PYTHON, "import os\nos.write(4, b'5\\n[]\\nnonsense\\n')\n'fine'")
+
+    assert RunOutcome(result="fine") == outcome
+
+
 async def test_sessions_share_neither_variables_nor_pages(programs: Programs):
     """
     Each has interpreters, a folder and a browser of its own.

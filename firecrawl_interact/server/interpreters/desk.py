@@ -72,6 +72,9 @@ class Desk:
 
     async def _run(self, language: str, path: Path, timeout: float) -> RunOutcome:
         process = self._processes.get(language)
+        if process is not None and process.over:
+            await self._end(language, process)  # It died between two runs, which is not this one's failure.
+            process = None
         if process is None:
             process = self._start(language, path)
             if language != _BASH:

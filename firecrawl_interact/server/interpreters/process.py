@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
@@ -84,6 +84,11 @@ class Process:
                 mine[_LIFELINE],
             )
 
+    @property
+    def over(self) -> bool:
+        """Whether it has ended by itself, or says what nobody asked for."""
+        return self._child.exited.done() or self._answers.waiting
+
     def tell(self, command: Mapping[str, str]) -> None:
         """Send a short command; one that has ended does not hear it."""
         with contextlib.suppress(BrokenPipeError):
@@ -129,6 +134,10 @@ class _Answers:
         self._loop.add_reader(descriptor, self._read)
         exited.add_done_callback(self._exited)
 
+    @property
+    def waiting(self) -> bool:
+        return not self._queue.empty()
+
     async def next(self) -> dict[str, Any]:
         return await self._queue.get()
 
@@ -156,6 +165,16 @@ class _Answers:
         *lines, rest = self._text.split(b"\n")
         self._text = rest
         for line in lines:
-            with contextlib.suppress(ValueError):  # A program may write there what it likes.
-                self._queue.put_nowait(dict(json.loads(line)))
+            answer = _read_answer(line)
+            if answer is not None:
+                self._queue.put_nowait(answer)
         return bool(data)
+
+
+def _read_answer(line: bytes) -> dict[str, Any] | None:
+    """Read one line; None for what makes no sense, since a program may write there what it likes."""
+    try:
+        answer = json.loads(line)
+    except ValueError:
+        return None
+    return cast("dict[str, Any]", answer) if isinstance(answer, dict) and answer else None

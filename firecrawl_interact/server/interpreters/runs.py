@@ -25,10 +25,13 @@ class ProcessRuns:
             raise CannotRunError("There is no real browser behind this session.")
         if browser.ending is not None:
             raise BrowserEndedError
-        desk = self._desks.get(browser.id)
-        if desk is None:
-            desk = self._desks[browser.id] = Desk.open(endpoint)
-        return await desk.run(language, code, timeout)
+        try:
+            desk = self._desks.get(browser.id)
+            if desk is None:
+                desk = self._desks[browser.id] = Desk.open(endpoint)
+            return await desk.run(language, code, timeout)
+        except OSError as error:
+            raise CannotRunError(f"This machine has no room for it: {error.strerror}.") from error
 
     async def started(self, browser: Browser) -> None:
         """Do nothing: interpreters are started by the first run."""
