@@ -19,6 +19,7 @@ from firecrawl_interact.backends._options import encode_body
 from firecrawl_interact.backends.anchor_body import (
     MINUTE,
     SHORTEST_TTL,
+    UNSPECIFIED,
     asks_read_only,
     create_request,
     lifetime,
@@ -147,7 +148,7 @@ class AnchorBackend(AnchorLooks):
             ssl=ssl,
         )
         _check_own(options, async_start=async_start, receipts=receipts)
-        self._options = AnchorOptions() if options is None else options
+        self._options = UNSPECIFIED if options is None else options
         self._async_start = async_start
         self._receipts = receipts
         if receipts:

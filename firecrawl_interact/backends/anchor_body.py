@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TypeVar, cast
+from typing import cast
 
 from firecrawl_interact.backends._options import check_types
 from firecrawl_interact.backends.anchor_options import AnchorOptions, AnchorProxy, OwnProxy
@@ -12,14 +12,17 @@ from firecrawl_interact.errors import InvalidOptionError
 from firecrawl_interact.models import DEFAULT_ACTIVITY_TTL, DEFAULT_TTL, Profile, SessionOptions
 from firecrawl_interact.wire import anchor_start as wire
 
-T = TypeVar("T")
-
 # Anchor documents no such bounds; Firecrawl's are kept, so that options fit both.
 SHORTEST_TTL = 30  # Seconds.
 SHORTEST_ACTIVITY_TTL = 10  # Seconds.
 LONGEST_PROFILE_NAME = 128  # Characters.
 MINUTE = 60  # Seconds.
 ENDLESS = 315_360_000  # Seconds, ten years: for what must be owed until it is paid.
+
+
+UNSPECIFIED = (
+    AnchorOptions()
+)  # What most sessions are opened with: recognised, since creates are counted in microseconds.
 
 
 def create_request(options: SessionOptions, own: AnchorOptions, *, mark: str) -> wire.CreateRequest:
@@ -35,17 +38,17 @@ def create_request(options: SessionOptions, own: AnchorOptions, *, mark: str) ->
         tags=[*options.tags, mark],
         recording=_toggle(options.record),
         timeout=_timeout(options, own),
-        live_view=_unless_empty(
-            wire.LiveView(read_only=own.live_view_read_only, one_time_url=own.live_view_one_time)
-        ),
+        live_view=_live_view(own),
         proxy=_proxy(options, own),
         x402=own.x402,
         scoped_access=_toggle(own.scoped_access),
     )
+    if own is UNSPECIFIED and options.profile is None and options.block_ads is None:
+        return wire.CreateRequest(session=session)
     _check_proxy_needs(options, own, session.proxy)
     return wire.CreateRequest(
         session=session,
-        browser=_unless_empty(_browser(options, own)),
+        browser=_browser(options, own),
         identities=[wire.Identity(id=each) for each in own.identities] or None,
         integrations=[
             wire.Integration(
@@ -90,7 +93,13 @@ def _check_default(option: str, without: str, value: float, default: float) -> N
         raise InvalidOptionError(f"{option} and {without} contradict each other.", option=option, value=value)
 
 
-def _browser(options: SessionOptions, own: AnchorOptions) -> wire.BrowserPart:
+def _live_view(own: AnchorOptions) -> wire.LiveView | None:
+    if own.live_view_read_only is None and own.live_view_one_time is None:
+        return None
+    return wire.LiveView(read_only=own.live_view_read_only, one_time_url=own.live_view_one_time)
+
+
+def _browser(options: SessionOptions, own: AnchorOptions) -> wire.BrowserPart | None:
     popup_blocker = own.popup_blocker
     if options.block_ads is False:
         if popup_blocker:
@@ -98,7 +107,7 @@ def _browser(options: SessionOptions, own: AnchorOptions) -> wire.BrowserPart:
                 "popup_blocker needs the ad blocker: not with block_ads=False.", option="popup_blocker"
             )
         popup_blocker = False  # On by default, and refused without the ad blocker.
-    return wire.BrowserPart(
+    browser = wire.BrowserPart(
         profile=None if options.profile is None else _profile(options.profile),
         headless=_toggle(own.headless),
         viewport=None
@@ -123,6 +132,7 @@ def _browser(options: SessionOptions, own: AnchorOptions) -> wire.BrowserPart:
         sensitive_data_mask=_mask(own),
         extensions=list(own.extensions) or None,
     )
+    return None if browser == wire.BrowserPart() else browser
 
 
 def _mask(own: AnchorOptions) -> wire.DataMask | None:
@@ -191,11 +201,6 @@ def _minutes(seconds: float) -> int:
 
 def _toggle(value: bool | None) -> wire.Toggle | None:
     return None if value is None else wire.Toggle(active=value)
-
-
-def _unless_empty(part: T) -> T | None:
-    """Leave a member out in which nothing is said."""
-    return None if part == type(part)() else part
 
 
 def _profile(profile: Profile) -> wire.Profile:
