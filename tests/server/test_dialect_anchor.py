@@ -426,3 +426,42 @@ async def test_the_websocket_at_the_root_wants_key_and_id(serve: Serve, key: str
         await server.http.ws_connect(f"{server.base}/?apiKey={key}&sessionId={session_id}")
 
     assert status == refused.value.status
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("clipboard", {"text": "x"}),
+        ("copy", None),
+        ("drag-and-drop", {"startX": 1, "startY": 2, "endX": 3, "endY": 4}),
+        ("goto", {"url": "about:blank"}),
+        ("keyboard/shortcut", {"keys": ["a"]}),
+        ("mouse/click", {"x": 1, "y": 2}),
+        ("scroll", {"x": 1, "y": 2, "deltaY": 3}),
+    ],
+)
+async def test_controls_of_what_is_no_running_session_are_a_404(serve: Serve, path: str, body: Any):
+    """
+    Unknown, somebody else's, or ended.
+    """
+    server = await serve()
+    made = (await server.ask("POST", "/v1/sessions", {})).body["data"]["id"]
+    await server.ask("DELETE", f"/v1/sessions/{made}")
+    ended = await server.ask("POST", f"/v1/sessions/{made}/{path}", body)
+    unknown = await server.ask("POST", f"/v1/sessions/unknown/{path}", body)
+    picture = await server.ask("GET", f"/v1/sessions/{made}/screenshot")
+
+    refusal = {"error": {"code": 404, "message": "Session not found"}}
+    assert [(404, refusal)] * 2 == [(answer.status, answer.body) for answer in (ended, unknown)]
+    assert (404, {"error": "Session not found"}) == (picture.status, picture.body)
+
+
+async def test_controls_of_a_fake_are_refused(serve: Serve):
+    """
+    There is no browser behind it.
+    """
+    server = await serve()
+    made = (await server.ask("POST", "/v1/sessions", {})).body["data"]["id"]
+    answers = [await server.ask("GET", f"/v1/sessions/{made}/{path}") for path in ("pages", "clipboard")]
+
+    assert [503, 503] == [answer.status for answer in answers]

@@ -6,21 +6,23 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 import aiohttp
 import attrs
 import pytest
+import pytest_asyncio
 from aiohttp import web
 
+from firecrawl_interact.errors import LocalBrowserError
+from firecrawl_interact.server import binary
 from firecrawl_interact.server.app import build_app
 from firecrawl_interact.server.browsers import Browsers
+from firecrawl_interact.server.chromium import ChromiumLauncher
 from firecrawl_interact.server.interpreters.runs import ProcessRuns
 
-if TYPE_CHECKING:
-    from firecrawl_interact.server.chromium import ChromiumLauncher
-    from tests.server.conftest import Serve
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 KEY = "fc-TEST"
 PAGE = """<title>Here</title><style>* { margin: 0 }</style><body style="height: 4000px">
@@ -70,27 +72,40 @@ class Session:
 
 
 @asynccontextmanager
-async def started(launcher: ChromiumLauncher, **body: Any) -> AsyncIterator[Session]:
+async def started(**body: Any) -> AsyncIterator[Session]:
+    try:
+        binary.find()
+    except LocalBrowserError as error:
+        pytest.skip(f"no browser here: {error}")
     runs = ProcessRuns()
-    browsers = Browsers(launcher, attendants=[runs])
+    browsers = Browsers(ChromiumLauncher(), attendants=[runs])
     runner = web.AppRunner(build_app(browsers=browsers, key=KEY, runs=runs))
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     base = f"http://127.0.0.1:{runner.addresses[0][1]}"
     try:
-        async with asyncio.timeout(20), aiohttp.ClientSession(base, headers={"anchor-api-key": KEY}) as http:
-            async with http.post(SESSION, json=body) as answer:
+        async with aiohttp.ClientSession(base, headers={"anchor-api-key": KEY}) as http:
+            async with asyncio.timeout(20), http.post(SESSION, json=body) as answer:
                 made = (await answer.json())["data"]
             yield Session(http, made["id"], made)
     finally:
         await runner.cleanup()
 
 
-@pytest.fixture
-async def session(launcher: ChromiumLauncher) -> AsyncIterator[Session]:
-    async with started(launcher) as session:
-        await session.do("goto", url="data:text/html," + quote(PAGE))
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared() -> AsyncIterator[Session]:
+    """One session for all that leave it as it was."""
+    async with started() as session:
         yield session
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def session(shared: Session) -> Session:
+    """The shared session, with the page as if it were new."""
+    async with asyncio.timeout(20):
+        await shared.do("clipboard", text="")
+        await shared.do("goto", url="data:text/html," + quote(PAGE))
+    return shared
 
 
 async def test_every_control_is_answered_in_anchors_words(session: Session):
@@ -179,11 +194,11 @@ async def test_what_the_browser_cannot_do_is_a_400(session: Session, path: str, 
     assert expected in refusal["error"]["message"]
 
 
-async def test_a_start_opens_the_address_it_was_given(launcher: ChromiumLauncher):
+async def test_a_start_opens_the_address_it_was_given():
     """
     The first page is there.
     """
-    async with started(launcher, session={"initial_url": "data:text/html,<title>First</title>"}) as session:
+    async with started(session={"initial_url": "data:text/html,<title>First</title>"}) as session:
         async with asyncio.timeout(5):
             while (title := await session.title()) != "First":  # Until it is read in.
                 pass
@@ -218,11 +233,11 @@ async def test_code_is_the_body_of_a_function(session: Session, code: str, expec
         assert expected in told["error"]
 
 
-async def test_a_recording_is_listed_paused_and_deleted_after_its_end(launcher: ChromiumLauncher):
+async def test_a_recording_is_listed_paused_and_deleted_after_its_end():
     """
     It is a page of pictures that plays by itself; nobody calls it a video.
     """
-    async with started(launcher, session={"recording": {"active": True}}) as session:
+    async with started(session={"recording": {"active": True}}) as session:
         listed = (await session.ask("GET", "recordings"))[1]["data"]["items"]
         async with session.http.get(listed[0]["file_link"]) as player:
             shown = player.status
@@ -247,11 +262,11 @@ async def test_a_recording_is_listed_paused_and_deleted_after_its_end(launcher: 
     assert {"count": 0, "items": []} == left
 
 
-async def test_nothing_is_recorded_while_it_is_paused(launcher: ChromiumLauncher):
+async def test_nothing_is_recorded_while_it_is_paused():
     """
     What the page shows then is not in the recording, addresses included.
     """
-    async with started(launcher, session={"recording": {"active": True}}) as session:
+    async with started(session={"recording": {"active": True}}) as session:
         await session.ask("POST", "recordings/pause")
         await session.do("goto", url="data:text/html,<title>Unseen</title><h1>Unseen</h1>")
         async with session.http.delete(f"{SESSION}/{session.id}"):
@@ -263,56 +278,29 @@ async def test_nothing_is_recorded_while_it_is_paused(launcher: ChromiumLauncher
     assert "Unseen" not in recorded
 
 
-async def test_minted_links_open_what_they_say_until_they_are_revoked(session: Session):
+async def test_minted_links_open_what_they_say_until_they_are_revoked():
     """
     The links of the start, and the id alone, open nothing any more.
     """
-    helper = f"/?apiKey={KEY}&sessionId={session.id}"
-    async with session.http.ws_connect(helper):
-        pass
-    _, minted = await session.ask("POST", "tokens", {"scopes": ["cdp", "live_view_read_only"]})
-    links = minted["data"]
-    token = links["cdp_url"].partition("token=")[2]
+    async with started() as session:
+        helper = f"/?apiKey={KEY}&sessionId={session.id}"
+        async with session.http.ws_connect(helper):
+            pass
+        _, minted = await session.ask("POST", "tokens", {"scopes": ["cdp", "live_view_read_only"]})
+        links = minted["data"]
+        token = links["cdp_url"].partition("token=")[2]
 
-    assert {"cdp_url", "live_view_read_only_url"} == links.keys()
-    async with session.http.ws_connect(links["cdp_url"]) as socket:
-        assert (200, {"data": {"status": "success"}}) == await session.ask("DELETE", f"tokens/{token}")
-        await socket.send_json({"id": 1, "method": "Browser.getVersion"})  # What is open stays so.
-        assert 1 == (await socket.receive_json(timeout=5))["id"]
-    for url, status in ((links["cdp_url"], 403), (session.made["cdp_url"], 403), (helper, 401)):
-        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
-            await session.http.ws_connect(url)
-        assert status == refused.value.status
-    async with (
-        session.http.get(links["live_view_read_only_url"]) as view,
-        session.http.get(session.made["live_view_url"]) as old,
-    ):
-        assert (200, 403) == (view.status, old.status)
-
-
-async def test_controls_of_what_is_no_running_session_are_a_404(serve: Serve):
-    """
-    Unknown, somebody else's, or ended.
-    """
-    server = await serve()
-    made = (await server.ask("POST", SESSION, {})).body["data"]["id"]
-    await server.ask("DELETE", f"{SESSION}/{made}")
-    for path, body in CONTROLS.items():
-        for session_id in (made, "unknown"):
-            answer = await server.ask("POST", f"{SESSION}/{session_id}/{path}", body)
-
-            assert (404, "Session not found") == (answer.status, answer.body["error"]["message"])
-    picture = await server.ask("GET", f"{SESSION}/{made}/screenshot")
-
-    assert (404, {"error": "Session not found"}) == (picture.status, picture.body)
-
-
-async def test_controls_of_a_fake_are_refused(serve: Serve):
-    """
-    There is no browser behind it.
-    """
-    server = await serve()
-    made = (await server.ask("POST", SESSION, {})).body["data"]["id"]
-    answers = [await server.ask("GET", f"{SESSION}/{made}/{path}") for path in ("pages", "clipboard")]
-
-    assert [503, 503] == [answer.status for answer in answers]
+        assert {"cdp_url", "live_view_read_only_url"} == links.keys()
+        async with session.http.ws_connect(links["cdp_url"]) as socket:
+            assert (200, {"data": {"status": "success"}}) == await session.ask("DELETE", f"tokens/{token}")
+            await socket.send_json({"id": 1, "method": "Browser.getVersion"})  # What is open stays so.
+            assert 1 == (await socket.receive_json(timeout=5))["id"]
+        for url, status in ((links["cdp_url"], 403), (session.made["cdp_url"], 403), (helper, 401)):
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+                await session.http.ws_connect(url)
+            assert status == refused.value.status
+        async with (
+            session.http.get(links["live_view_read_only_url"]) as view,
+            session.http.get(session.made["live_view_url"]) as old,
+        ):
+            assert (200, 403) == (view.status, old.status)
