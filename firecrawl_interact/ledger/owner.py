@@ -150,14 +150,17 @@ def is_alive(folder: Path, name: str) -> bool:
 
 def pid_of(folder: Path, name: str) -> int | None:
     """
-    Return the process id that an owner wrote down, None if there is none to be read.
+    Return the process id that an owner wrote down; None if there is none, or no such process runs.
 
-    For people only: in another pid namespace it means another process.
+    For people only: in another pid namespace it means another process, and the lease of a dead
+    owner may be locked by a sweeper.
     """
     try:
-        return int((folder / "leases" / f"{name}.lock").read_text(encoding="ascii"))
-    except (OSError, ValueError):
+        pid = int((folder / "leases" / f"{name}.lock").read_text(encoding="ascii"))
+        os.kill(pid, 0)
+    except (OSError, ValueError, OverflowError):
         return None
+    return pid
 
 
 def known(folder: Path) -> list[str]:

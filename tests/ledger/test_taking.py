@@ -129,3 +129,21 @@ async def test_taking_that_is_cancelled_leaves_nothing(ledger, entry):
             await asyncio.sleep(0.001)
 
     assert not (await ledger.take(entry("a2", session_id="s1"))).held
+
+
+async def test_session_that_another_process_is_ending_names_nobody(ledger, run, entry):
+    """
+    While a sweeper holds a dead owner's entries, the dead owner's process id is not told as living.
+    """
+    program = run(TAKER, "b1")
+    program.read()
+    program.go_on()
+    program.read()
+    program.kill()
+    (claim,) = await ledger.claim()
+    during = await ledger.take(entry("a1", session_id="s1"))
+    await claim.release()
+    after = await ledger.take(entry("a1", session_id="s1"))
+
+    assert Taking(held=True, pid=None) == during
+    assert Taking(held=False) == after
