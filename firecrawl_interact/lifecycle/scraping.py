@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 import time
-from collections.abc import Hashable
-from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from firecrawl_interact.backends._capable import refuse_run, unsupported
 from firecrawl_interact.backends.scraper import Scraper, ScrapeRun, ScrapeTerms, Started, scrape_ref
-from firecrawl_interact.errors import SessionClosedError, TransportError
+from firecrawl_interact.errors import SessionClosedError, TransportError, TransportTimeoutError
 from firecrawl_interact.lifecycle import bounds
 from firecrawl_interact.lifecycle.debt import Debt, DebtState
 from firecrawl_interact.lifecycle.hub import Hub
@@ -20,6 +16,7 @@ from firecrawl_interact.lifecycle.owned import Patience
 from firecrawl_interact.lifecycle.record import Record
 from firecrawl_interact.lifecycle.running import patience
 from firecrawl_interact.lifecycle.sweep import sweep_once
+from firecrawl_interact.lifecycle.turns import take_turn
 from firecrawl_interact.models import CreatePlan, Request, SessionInfo
 from firecrawl_interact.transport.deadline import Deadline
 
@@ -98,7 +95,8 @@ class Scraping:
 
     async def _start(self, run: Run) -> Owned[ScrapeRun | Exception] | None:
         """Wait for the turn and send the first run; None if somebody else's has been answered meanwhile."""
-        turn = await _Turn.taken((self._backend.connection_key(), self._backend.base_url, self.terms.job_id))
+        place = (self._backend.connection_key(), self._backend.base_url, self.terms.job_id)
+        turn = await take_turn(place, within=self._within(run))
         sending: Owned[ScrapeRun | Exception] | None = None
         try:
             if not self._answered:
@@ -113,11 +111,10 @@ class Scraping:
     async def _send_first(self, run: Run) -> Owned[ScrapeRun | Exception]:
         hub = Hub.running()
         backend = self._backend
-        with Deadline(backend.open_timeout):
-            await backend.ready()
+        await self._ready()
         sweep_once(hub, backend, self._layers)
         request = self._scraper.scrape_run_request(self.terms, run)  # Only now is the address known.
-        within = backend.open_timeout + bounds.REPLAY + patience(run)
+        within = self._within(run)
         debt = self.debt
         if debt is None:
             debt = await self._take_on(hub, within)
@@ -125,6 +122,20 @@ class Scraping:
             self._nothing_started(debt)
             raise SessionClosedError("The session was left before its first run was sent.")
         return hub.own(self._first(hub, debt, request, within), end_grace=bounds.CREATE_GRACE)
+
+    async def _ready(self) -> None:
+        bound = self._backend.open_timeout
+        try:
+            with Deadline(bound):
+                await self._backend.ready()
+        except TransportTimeoutError as error:
+            raise TransportTimeoutError(
+                f"The {self._backend.name} backend was not ready within {bound:g} s.", sent=False
+            ) from error
+
+    def _within(self, run: Run) -> float:
+        """Return how many seconds the first run may take: the create, the scrape's steps, the run."""
+        return self._backend.open_timeout + bounds.REPLAY + patience(run)
 
     async def _take_on(self, hub: Hub, within: float) -> Debt:
         """Owe the stop, and tell guardian and ledger, before anything is sent."""
@@ -212,34 +223,3 @@ class Scraping:
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
-
-
-class _Turn:
-    """The right to send the first run in a scraped page; there is one per page and process."""
-
-    _taken: dict[Hashable, Future[None]] = {}  # noqa: RUF012  # shared on purpose
-    _lock = threading.Lock()  # The loops of several threads may meet here.
-
-    def __init__(self, key: Hashable, over: Future[None]) -> None:
-        self._key = key
-        self._over = over
-
-    @classmethod
-    async def taken(cls, key: Hashable) -> _Turn:
-        """Wait until nobody else has the turn, and take it."""
-        while True:
-            with cls._lock:
-                over = cls._taken.get(key)
-                if over is None:
-                    mine = cls._taken[key] = Future()
-                    mine.set_running_or_notify_cancel()  # So that no waiter's cancellation can end it.
-                    return cls(key, mine)
-            await asyncio.wait((asyncio.wrap_future(over),))
-
-    def release(self, _: object = None) -> None:
-        """Let the next one have it."""
-        with self._lock:
-            if self._taken.get(self._key) is self._over:
-                del self._taken[self._key]
-        if not self._over.done():
-            self._over.set_result(None)
