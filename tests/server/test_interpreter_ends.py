@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 KEY = "fc-TEST"
 # Leaves its group, its session and its parent, as a daemon does.
 DAEMON = "(setsid sh -c 'sleep 300 & sleep 300' >/dev/null 2>&1 &)"
-BUSY = {
+BUSY = {  # By language.
     "bash": f"{DAEMON}; touch started; while true; do :; done",
     "python": f"import os\nos.system({DAEMON!r})\nopen('started', 'w').close()\nwhile True: pass",
     "node": (
@@ -35,8 +35,12 @@ BUSY = {
     ),
 }
 
-pytestmark = pytest.mark.skipif(
+needs_playwright = pytest.mark.skipif(
     importlib.util.find_spec("playwright") is None, reason="Python and JavaScript need Playwright"
+)
+every_language = pytest.mark.parametrize(
+    "language",
+    ["bash", pytest.param("python", marks=needs_playwright), pytest.param("node", marks=needs_playwright)],
 )
 
 
@@ -74,7 +78,7 @@ async def post(http: aiohttp.ClientSession, url: str, body: Any) -> tuple[int, A
         return answer.status, await answer.json()
 
 
-@pytest.mark.parametrize("language", BUSY)
+@every_language
 async def test_nothing_of_a_program_outlives_its_browser(
     launcher: ChromiumLauncher, leftovers: Leftovers, language: str
 ):
@@ -95,7 +99,7 @@ async def test_nothing_of_a_program_outlives_its_browser(
     assert running.exception() is not None
 
 
-@pytest.mark.parametrize("language", BUSY)
+@every_language
 async def test_nothing_of_a_program_outlives_its_time_limit(
     launcher: ChromiumLauncher, leftovers: Leftovers, language: str
 ):
@@ -116,7 +120,7 @@ async def test_nothing_of_a_program_outlives_its_time_limit(
     assert before
 
 
-@pytest.mark.parametrize("language", BUSY)
+@every_language
 async def test_nothing_of_a_program_outlives_a_killed_server(leftovers: Leftovers, language: str):
     """
     After SIGKILL of the server, busy interpreters and daemons end at once.
@@ -151,6 +155,7 @@ async def test_serve_runs_code_only_when_told_to(leftovers: Leftovers):
     assert ([], []) == await leftovers.gone()
 
 
+@needs_playwright
 async def test_a_caller_who_left_leaves_no_busy_interpreter(launcher: ChromiumLauncher, leftovers: Leftovers):
     """
     A run that nobody waits for is ended, and the next one has an interpreter to itself.

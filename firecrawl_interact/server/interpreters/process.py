@@ -171,7 +171,7 @@ class _Answers:
         return bool(data)
 
 
-def _read_answer(line: bytes) -> dict[str, Any] | None:
+def _read_answer(line: bytes | bytearray) -> dict[str, Any] | None:
     """Read one line; None for what makes no sense, since a program may write there what it likes."""
     try:
         answer = json.loads(line)
