@@ -14,6 +14,7 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 _READING = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
 _FOREIGN = frozenset({"cross-site", "same-site"})  # Another port of this host is not us either.
+_DASHBOARD = "/"  # A page elsewhere may link to it: it shows nobody anything without a login.
 _KNOWN_HOSTS = 256  # Host headers remembered as good; they differ in spelling and port only.
 
 
@@ -48,7 +49,8 @@ def doors(hosts: Iterable[str], refuse: Refuse, *, linked: str) -> Middleware:
             upgrade = headers.get(hdrs.UPGRADE, "").lower() == "websocket"
             if upgrade or request.method not in _READING:
                 return refuse(request, 403, "Requests from other sites are not served.")
-        if headers.get("Sec-Fetch-Site") in _FOREIGN and not request.path.startswith(linked):
+        path = request.path
+        if headers.get("Sec-Fetch-Site") in _FOREIGN and path != _DASHBOARD and not path.startswith(linked):
             return refuse(request, 403, "Requests from other sites are not served.")
         return await handler(request)
 

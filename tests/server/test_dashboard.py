@@ -289,3 +289,17 @@ async def test_without_a_public_address_another_name_is_refused(serve: Serve, ht
         status = answer.status
 
     assert 403 == status
+
+
+async def test_a_page_elsewhere_may_link_to_it_and_read_nothing(serve: Serve, http: aiohttp.ClientSession):
+    """
+    Following a link shows the page; its data is for the page itself.
+    """
+    server = await serve()
+    headers = {"Sec-Fetch-Site": "cross-site"}
+    statuses = []
+    for path in ("/", "/dashboard/sessions"):
+        async with http.get(server.base + path, headers=headers) as answer:
+            statuses.append(answer.status)
+
+    assert [200, 403] == statuses
