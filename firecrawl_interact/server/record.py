@@ -77,6 +77,8 @@ class Wish:
 
         read_only: Whether the link that is given out for watching cannot control.
 
+        one_time: Whether the link that is given out for watching dies with its first viewer.
+
         record: Whether what it shows is recorded.
 
         scoped: Whether every link that is given out carries a token that was minted for it.
@@ -96,6 +98,7 @@ class Wish:
     profile: ProfileUse | None = None
     live_view: bool = True
     read_only: bool = False
+    one_time: bool = False
     record: bool = False
     scoped: bool = False
     initial_url: str | None = None
@@ -220,6 +223,11 @@ class Browser:
         token = _token()
         self.grants[token] = kind
         return token
+
+    def viewed(self) -> None:
+        """Note that a viewer came, for whom a link may have been the only one."""
+        if self.wish.one_time:
+            self.watch_token, self.control_token = _token(), _token()
 
     def touch(self) -> None:
         """Note that it was used. Cheap: called for every chunk of CDP traffic."""

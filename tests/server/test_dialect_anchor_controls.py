@@ -278,6 +278,22 @@ async def test_nothing_is_recorded_while_it_is_paused():
     assert "Unseen" not in recorded
 
 
+async def test_a_one_time_link_shows_the_browser_to_its_first_viewer_only():
+    """
+    The page may be fetched before; once its stream runs, the link opens nothing any more.
+    """
+    async with started(session={"live_view": {"one_time_url": True}}) as session:
+        link = session.made["live_view_url"]
+        stream = link.replace("?", "/stream?")
+        async with session.http.get(link) as page, session.http.ws_connect(stream) as viewer:
+            first = page.status, not viewer.closed
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await session.http.ws_connect(stream)
+
+    assert (200, True) == first
+    assert 403 == refused.value.status
+
+
 async def test_minted_links_open_what_they_say_until_they_are_revoked():
     """
     The links of the start, and the id alone, open nothing any more.

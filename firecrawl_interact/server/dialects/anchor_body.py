@@ -52,6 +52,7 @@ def read_wish(body: Any, *, team: str, minute: float) -> Wish:
         profile=None
         if profile is None
         else ProfileUse(name=profile.name, saves=profile.persist, alone=False),
+        one_time=session.live_view is not None and session.live_view.one_time_url is True,
         record=session.recording is not None and session.recording.active is True,
         read_only=session.live_view is not None and session.live_view.read_only is True,
         scoped=session.scoped_access is not None and session.scoped_access.active,
