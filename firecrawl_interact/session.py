@@ -158,6 +158,9 @@ class Session(InView):
             BackendNotFoundError: No backend of that name.
             BackendNotInstalledError: It needs a package that is not installed.
             UsageError: Options that exclude each other.
+
+        On entering or awaiting it raises `BackendError`, `TransportError`, `LocalBrowserError`,
+        `ProtocolError` or `CreateUnknownError`; `FailoverError` where several backends said no.
         """
         settings = Settings.switches_from_env()
         asked = session_options(

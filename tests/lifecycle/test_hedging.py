@@ -271,6 +271,23 @@ def test_loop_that_ends_with_a_loser_under_way_ends_it_too(backend, second):
     assert ["s1"] == backend.deleted
 
 
+def test_process_that_is_killed_amid_a_race_leaves_none_of_the_sessions(program, provider):
+    """The guardian was told of every create before it was sent, the hedges among them."""
+    provider.launcher.delay = 1.0
+    running = program(
+        """
+        async def main():
+            asyncio.get_running_loop().call_later(0.3, lambda: os.kill(os.getpid(), signal.SIGKILL))
+            async with Session.create(backend=[anchor(), anchor(), anchor()], hedge=0.01):
+                say("open")
+        asyncio.run(main())
+        """
+    )
+    running.end()
+
+    assert 0 == provider.wait_for(alive=0, made=3)
+
+
 @pytest.mark.parametrize("one", [MemoryBackend, lambda: [MemoryBackend()]], ids=["alone", "list"])
 def test_hedge_with_one_backend_is_refused(one):
     """There is nobody to hedge with."""
