@@ -15,7 +15,7 @@ from firecrawl_interact.server.engine import Launcher, LaunchSpec
 from firecrawl_interact.server.fake_profiles import FakeProfiles
 from firecrawl_interact.server.ids import uuid7
 from firecrawl_interact.server.profiles import ProfileInUseError, Profiles
-from firecrawl_interact.server.record import Browser, EndReason, ProfileUse, Status, Wish
+from firecrawl_interact.server.record import Browser, EndReason, Status, Wish
 from firecrawl_interact.server.savers import Savers
 
 HISTORY = 10_000  # Ended browsers whose records are kept; then the oldest is forgotten.
@@ -144,9 +144,7 @@ class Browsers:
         Raises:
             LocalBrowserError: There is no place for profiles.
         """
-        wish = attrs.evolve(browser.wish, profile=ProfileUse(name=name, saves=True, alone=False))
-        self._savers.enter(browser.id, wish)
-        browser.wish = wish
+        self._savers.enter(browser.id, browser.wish.team, name, alone=False)
 
     async def delete_profile(self, team: str, name: str) -> bool:
         """
@@ -206,9 +204,11 @@ class Browsers:
     def _reserve(self, browser_id: str, wish: Wish) -> None:
         if self._closed:
             raise ShuttingDownError
-        self._savers.enter(browser_id, wish)
+        profile = wish.profile
+        if profile is not None and profile.saves:
+            self._savers.enter(browser_id, wish.team, profile.name, alone=profile.alone)
         if self.limit is not None and self._slots[wish.team] >= self.limit:
-            self._savers.leave(browser_id, wish)
+            self._savers.leave(browser_id)
             raise NoSlotError(self.limit)
         self._slots[wish.team] += 1
 
@@ -216,7 +216,7 @@ class Browsers:
         self._slots[wish.team] -= 1
         if not self._slots[wish.team]:
             del self._slots[wish.team]
-        self._savers.leave(browser_id, wish)
+        self._savers.leave(browser_id)
 
     async def _start(self, browser_id: str, wish: Wish) -> Browser:
         try:
@@ -276,25 +276,11 @@ class Browsers:
             except Exception:  # noqa: BLE001  # boundary: the browser is stopped all the same
                 _log.exception("Browser %s ends without %s.", browser.id, type(attendant).__name__)
 
-    async def _save(self, browser: Browser) -> None:
-        """Save its state, if that was asked for; a browser that crashed leaves what was saved before."""
-        profile = browser.wish.profile
-        if profile is None or not profile.saves:
-            return
-        try:
-            left = await browser.engine.finish()
-            if left is None:
-                _log.warning("Browser %s did not end in good order; its profile stays as it was.", browser.id)
-                return
-            await self.profiles.save(browser.wish.team, profile.name, left, session_id=browser.id)
-        except Exception:  # noqa: BLE001  # boundary: the browser is stopped all the same
-            _log.exception("The profile of browser %s stays as it was.", browser.id)
-
     async def _stop(self, browser: Browser) -> None:
         if not browser.dismissed:
             browser.dismissed = True  # An end that failed is tried again; they are told once.
             await self._dismiss(browser)
-            await self._save(browser)
+            await self._savers.save(browser.id, browser.engine)
         try:
             await browser.engine.stop()
         except Exception:  # noqa: BLE001  # boundary: an engine that fails to stop must not take the server along

@@ -508,3 +508,17 @@ async def test_profile_is_saved_however_its_browser_ends_but_by_a_crash(clock):
 
     assert sorted({*names} - {"crash"}) == [one.name for one in await browsers.profiles.list("t")]
     assert [None] * 5 == [browsers.saver("t", name) for name in names]
+
+
+async def test_browser_that_saves_to_two_profiles_lets_go_of_both(fakes):
+    """
+    A copy of its state under another name comes beside its own profile, not in its place.
+    """
+    browser = await fakes.create(SAVER)
+    fakes.save_to(browser, "copy")
+    busy = [fakes.saver("t", name) for name in ("p", "copy")]
+    await fakes.end(browser)
+
+    assert [browser.id] * 2 == busy
+    assert ["copy", "p"] == [one.name for one in await fakes.profiles.list("t")]
+    assert [None] * 2 == [fakes.saver("t", name) for name in ("p", "copy")]
