@@ -151,8 +151,9 @@ class AnchorBackend(AnchorLooks):
         self._options = UNSPECIFIED if options is None else options
         self._async_start = async_start
         self._receipts = receipts
-        if receipts:
-            self.capabilities = attrs.evolve(self.capabilities, receipts=True)
+        watchable = bool(self._options.live_view_read_only or self._options.scoped_access)
+        if receipts or watchable:
+            self.capabilities = attrs.evolve(self.capabilities, receipts=receipts, watch_only_link=watchable)
         super().__init__(access)
 
     # --- the create ---------------------------------------------------------------------

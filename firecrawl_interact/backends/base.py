@@ -102,7 +102,8 @@ class Backend(abc.ABC):
         Read the answer to the create.
 
         Raises:
-            BackendError: Any status but 2xx, see `error`.
+            BackendError: Any status but 2xx, see `error`; or a 2xx in which the provider says that
+                nothing came of a create it had accepted.
             ProtocolError: A 2xx that does not fit; ``session_id`` holds the id if there is one.
         """
 

@@ -237,6 +237,13 @@ def test_a_backends_options_serve_sessions_without_any():
     assert "x402" not in sent(backend, provider=mine)["session"]
 
 
+@pytest.mark.parametrize("name", ["live_view_read_only", "scoped_access"])
+def test_a_backend_whose_sessions_can_be_watched_says_so(backend, name):
+    """By default there is no link that only shows."""
+    assert not backend.capabilities.watch_only_link
+    assert AnchorBackend("k", options=AnchorOptions(**{name: True})).capabilities.watch_only_link
+
+
 def test_a_session_without_end_is_owed_for_ever(backend):
     """Nothing but our delete ends it, so no layer forgets it within ten years."""
     options = SessionOptions(provider=AnchorOptions(no_ttl=True))
