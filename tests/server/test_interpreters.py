@@ -29,7 +29,11 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NODE, PYTHON, BASH = "node", "python", "bash"
 TITLE = "data:text/html,<title>Example</title>"
-GO = {PYTHON: f"await page.goto({TITLE!r})", NODE: f"await page.goto({TITLE!r});"}
+# Only where it is elsewhere: two clients of one page may see each other's navigation late.
+GO = {
+    PYTHON: f"if page.url != {TITLE!r}: await page.goto({TITLE!r})",
+    NODE: f"if (page.url() !== {TITLE!r}) await page.goto({TITLE!r});",
+}
 LOOP = {PYTHON: "while True: pass", NODE: "while (true) {}", BASH: "while true; do :; done"}
 NEW_PAGE = {PYTHON: "[page.is_closed(), page.url]", NODE: "[page.isClosed(), page.url()]"}
 
@@ -196,7 +200,7 @@ async def test_output_and_status_are_told(
     An exit, even of the interpreter itself, is an outcome; standard input is at its end.
     """
     outcome = await programs.run(language, code)
-    after = await programs.run(language, GO.get(language, "true"))
+    after = await programs.run(language, "true" if language == BASH else "1")
 
     assert (stdout, status, False) == (outcome.stdout, outcome.exit_code, outcome.killed)
     assert stderr in (outcome.stderr, None)
