@@ -7,6 +7,7 @@ import contextlib
 import logging
 
 from firecrawl_interact.errors import LocalBrowserError
+from firecrawl_interact.server.cdp import CdpError
 from firecrawl_interact.server.record import Browser
 from firecrawl_interact.server.replays import Replay, Replays
 from firecrawl_interact.server.screencast import Feed, Frame, Screencasts
@@ -51,9 +52,15 @@ class Recorder:
     async def ending(self, browser: Browser) -> None:
         """Stop, the last picture included."""
         task = self._tasks.pop(browser.id, None)
-        if task is not None:
-            task.cancel()
-            await asyncio.wait((task,))
+        if task is None:
+            return
+        task.cancel()
+        await asyncio.wait((task,))
+        replay = self._replays.get(browser.id)
+        if replay is not None and not replay.shots and not replay.paused:
+            # It was over before its first picture came.
+            with contextlib.suppress(CdpError, OSError):
+                await self._replays.add(replay, await self._screencasts.picture(browser), _now(browser))
 
     async def _record(self, browser: Browser, replay: Replay) -> None:
         try:
@@ -61,7 +68,7 @@ class Recorder:
                 async with self._screencasts.watch(browser) as feed:
                     await self._follow(feed, browser, replay)
                 await asyncio.sleep(RETRY)
-        except OSError:
+        except Exception:  # noqa: BLE001  # boundary: the session goes on without its recording
             replay.cut = True
             _log.exception("The recording of browser %s stops.", browser.id)
         finally:

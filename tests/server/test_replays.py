@@ -293,3 +293,19 @@ async def test_real_session_is_recorded_until_its_end(real):
             shown = await connection.call("Runtime.evaluate", ready, session=page)
 
     assert f"{base}/page" == shown["result"]["value"]
+
+
+async def test_session_that_ends_at_once_has_a_picture_all_the_same(real):
+    """
+    Whoever asked for a recording finds one, however short the session was.
+    """
+    app, base = real
+    async with asyncio.timeout(30), aiohttp.ClientSession(base) as http:
+        async with http.post("/v2/interact", json=RECORDED) as answer:
+            session_id = (await answer.json())["id"]
+        async with http.delete(f"/v2/interact/{session_id}") as answer:
+            assert 200 == answer.status
+        async with http.get(f"/v2/interact/{session_id}/replay") as answer:
+            assert 200 == answer.status
+
+    assert (await app[REPLAYS].get(session_id).picture(0)).startswith(b"\xff\xd8")
