@@ -1,4 +1,4 @@
-"""The routes that speak Anchor's wire, against its recorded exchanges."""
+"""The routes that speak Anchor's wire, from the start of a session to its end."""
 
 from __future__ import annotations
 
@@ -364,7 +364,7 @@ async def test_a_fault_of_ours_is_a_500_in_the_same_words(serve: Serve, monkeypa
     assert "ZeroDivisionError" in caplog.text
 
 
-async def test_a_browser_that_cannot_start_is_a_500_in_the_launchers_words(serve: Serve, monkeypatch):
+async def test_a_browser_that_cannot_start_is_a_503_in_the_launchers_words(serve: Serve, monkeypatch):
     """
     The words reach the user.
     """
@@ -376,7 +376,7 @@ async def test_a_browser_that_cannot_start_is_a_500_in_the_launchers_words(serve
     server = await serve()
     answer = await server.ask("POST", "/v1/sessions", {})
 
-    assert (500, "No browser was found; install one.") == (answer.status, answer.body["error"]["message"])
+    assert (503, "No browser was found; install one.") == (answer.status, answer.body["error"]["message"])
 
 
 async def test_one_more_than_the_limit_is_a_429(serve: Serve):

@@ -125,7 +125,7 @@ def words_for(error: Exception) -> ProblemError:
         case ShuttingDownError():
             return ProblemError(503, "The server is shutting down.")
         case LocalBrowserError():
-            return ProblemError(500, str(error))
+            return ProblemError(503, str(error))  # Nothing was made.
         case _:
             _log.error("A browser could not be started.", exc_info=error)
             return ProblemError(500, "Internal Server Error")
