@@ -8,6 +8,7 @@ import time
 import warnings
 
 import aiohttp
+import anyio
 import pytest
 from aiohttp.test_utils import TestServer
 
@@ -363,6 +364,32 @@ async def test_cancelled_first_run_is_stopped_by_leaving(provider, job):
             await task
 
     assert [] == provider.alive
+
+
+async def test_first_run_in_a_cancelled_scope_is_stopped(provider, job):
+    """Anyio cancels again at every turn of the loop, and the browser is stopped all the same."""
+    provider.runs.proceed.clear()
+    with anyio.fail_after(5), anyio.CancelScope() as scope:
+        async with anyio.create_task_group() as tasks, provider.pending(job) as session:
+            tasks.start_soon(session.execute, "1")
+            await provider.runs.started.wait()
+            scope.cancel()
+
+    assert scope.cancelled_caught
+    assert [] == provider.alive
+
+
+async def test_first_run_that_takes_too_long_leaves_a_usable_session(provider, job):
+    """A time limit around the first run ends the waiting; the next run finds the browser."""
+    provider.runs.proceed.clear()
+    async with asyncio.timeout(5), provider.pending(job) as session:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await session.execute("1")
+        provider.runs.proceed.set()
+        await session.execute("2")
+
+        assert [session.id] == provider.alive
 
 
 async def test_first_run_cancelled_while_the_browser_is_being_made_is_stopped(provider, job):
