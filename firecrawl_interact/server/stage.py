@@ -276,9 +276,10 @@ class Stage:
         if target in self._seen:
             self._seen.remove(target)
         self._seen.append(target)
-        self._change(active=self._numbers[target], loading=False, dialog=None)
+        self._change(loading=False, dialog=None)
         with contextlib.suppress(CdpError):
             self._session = await attach(browser, target)
+            self._change(active=self._numbers[target])  # Not before: what is told to it shall reach it.
             await self._start_screencast(browser, self._session)
             await self._look_at_dialogs(browser)
 

@@ -216,6 +216,7 @@ class Stage:
     http: aiohttp.ClientSession
     browsers: Browsers
     commands: Counter[str]  # What the server told browsers, by method.
+    runner: web.AppRunner
 
     @property
     def browser(self) -> Any:
@@ -234,6 +235,13 @@ class Stage:
         async with cdp.connect(self.browser.engine.endpoint) as hand:
             session = await cdp.attach(hand, (await hand.pages())[-1])
             await hand.call("Page.navigate", {"url": url}, session=session)
+
+    def drop_connections(self) -> None:
+        """Break every connection to the server, as a network does."""
+        assert self.runner.server is not None
+        for connection in list(self.runner.server.connections):
+            if connection.transport is not None:
+                connection.transport.abort()
 
     async def titles(self) -> list[str]:
         """The titles of all pages, in no order."""
@@ -268,5 +276,5 @@ async def stage(launcher: ChromiumLauncher, monkeypatch: pytest.MonkeyPatch) -> 
     async with asyncio.timeout(30), aiohttp.ClientSession() as http:
         async with http.post(f"{base}/v2/interact", json={}) as answer:
             made = await answer.json()
-        yield Stage(made, http, browsers, commands)
+        yield Stage(made, http, browsers, commands, runner)
         await runner.cleanup()

@@ -16,6 +16,7 @@ const element = (id) => document.getElementById(id);
 export class Bar {
   #send;
   #scene = null;
+  #opening = false; // Whether the next page that is shown shall be given an address.
   #ends = { left: null, idle: null }; // On this page's own clock: the viewer's may be wrong.
 
   // Without a way to send, nothing can be changed.
@@ -54,6 +55,10 @@ export class Bar {
     if (document.activeElement !== element("address") || before?.active !== scene.active) {
       element("address").value = scene.url === "about:blank" ? "" : scene.url;
     }
+    if (this.#opening && before?.active !== scene.active) {
+      this.#opening = false;
+      element("address").focus();
+    }
     element("progress").hidden = !scene.loading;
     this.#dialog(scene.dialog, before?.dialog);
   }
@@ -73,7 +78,10 @@ export class Bar {
     tell("back", { type: "history", step: -1 });
     tell("forward", { type: "history", step: 1 });
     tell("reload", { type: "reload" });
-    tell("open", { type: "open" });
+    element("open").onclick = () => {
+      this.#opening = true;
+      this.#send({ type: "open" });
+    };
     tell("dialog-no", { type: "dialog", accept: false });
     element("dialog").onsubmit = (event) => {
       event.preventDefault();
