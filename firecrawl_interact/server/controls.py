@@ -186,9 +186,9 @@ class Controls:
             cdp.CdpError, TimeoutError
         ):  # An address that leads nowhere is no failed start.
             async with asyncio.timeout(_GREETING), cdp.connect(endpoint) as connection:
-                pages = await connection.pages()
-                session = await cdp.attach(connection, pages[0])
-                await connection.call("Page.navigate", {"url": url}, session=session)
+                for page in (await connection.pages())[:1]:
+                    session = await cdp.attach(connection, page)
+                    await connection.call("Page.navigate", {"url": url}, session=session)
 
     async def ending(self, browser: Browser) -> None:
         """Clear the browser's desk."""

@@ -357,6 +357,28 @@ async def test_a_session_with_scoped_access_has_a_link_for_watching_alone(serve:
     assert links[0] == links[1]
 
 
+async def test_what_was_revoked_is_not_given_out_again(serve: Serve):
+    """
+    The status of an asynchronous start has the links that still open something, and mints none.
+    """
+    server = await serve()
+    request_id = (await server.ask("POST", f"{SESSION}/async")).body["data"]["request_id"]
+    path = f"{SESSION}/async/{request_id}/status"
+    async with asyncio.timeout(5):
+        while (await server.ask("GET", path)).body["data"]["status"] != "ready":
+            pass
+    before = (await server.ask("GET", path)).body["data"]["session"]
+    minted = (await mint(server, before["session_id"], "cdp", "live_view_read_only"))["data"]
+    token = minted["cdp_url"].partition("token=")[2]
+    await server.ask("DELETE", f"{SESSION}/{before['session_id']}/tokens/{token}")
+    after = (await server.ask("GET", path)).body["data"]["session"]
+
+    assert {"cdp_url", "live_view_url"} == {name for name in before if name.endswith("_url")}
+    assert {"live_view_read_only_url": minted["live_view_read_only_url"]} == {
+        name: url for name, url in after.items() if name.endswith("_url")
+    }
+
+
 async def test_a_read_only_sessions_live_view_stays_so(serve: Serve):
     """
     Both links are the same, and none can control.

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from firecrawl_interact.server import clipboard, keyboard, links, mouse, tabs
 from firecrawl_interact.server.controls import CONTROLS, ControlError, Controls, Desk, NoBrowserError
+from firecrawl_interact.server.dialects import anchor_links
 from firecrawl_interact.server.dialects.anchor_guard import (
     Handler,
     ProblemError,
@@ -96,8 +97,7 @@ async def _at(request: web.Request, team: str) -> AsyncGenerator[Desk, None]:
 async def _pages(request: web.Request, team: str) -> sessions.PagesReply:
     async with _at(request, team) as desk:
         found = await tabs.pages(desk)
-    browser, base = find(request, team), links.origin(request)
-    view = (links.watch_url if browser.wish.read_only else links.control_url)(base, browser)
+    view = anchor_links.of(find(request, team), links.origin(request)).live_view_url
     items = [sessions.Page(id=page.id, title=page.title, url=page.url, frontend_url=view) for page in found]
     return sessions.PagesReply(data=sessions.Pages(count=len(items), items=items))
 

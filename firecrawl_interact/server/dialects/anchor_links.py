@@ -25,15 +25,18 @@ def routes() -> list[web.RouteDef]:
 
 def of(browser: Browser, base: str) -> wire.Links:
     """
-    Return the links that the answer to a start has.
+    Return the links that the answer to a start has, whenever it is given.
 
     Each carries a token of its own, where Anchor's own hold the caller's key.
     """
-    if browser.wish.scoped:
-        # The same ones as before, if the answer is given once more.
+    kinds = {scope: _kind(browser, scope) for scope in _servable(browser)}
+    if browser.wish.scoped and not browser.scoped:
+        for kind in dict.fromkeys(kinds.values()):
+            browser.grant(kind)
+    if browser.scoped:
+        # Asked once more: those of then, the oldest of each kind; what was revoked stays so.
         tokens = {kind: token for token, kind in reversed(browser.grants.items())}
-        kinds = {scope: _kind(browser, scope) for scope in _servable(browser)}
-        given = {scope: tokens.get(kind) or browser.grant(kind) for scope, kind in kinds.items()}
+        given = {scope: tokens[kind] for scope, kind in kinds.items() if kind in tokens}
         return _links(base, browser, given)
     view = links.watch_url if browser.wish.read_only else links.control_url
     return wire.Links(cdp_url=links.cdp_url(base, browser), live_view_url=view(base, browser))
