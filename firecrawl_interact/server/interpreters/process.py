@@ -65,7 +65,7 @@ class Process:
         """
         with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
             given = {_LOCK: lock}
-            mine = {}
+            mine: dict[int, int] = {}
             for number in (_STDOUT, _STDERR, _COMMANDS, _ANSWERS, _LIFELINE):
                 reading, writing = pipe()
                 we_write = number in (_COMMANDS, _LIFELINE)

@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> int:
     for descriptor in (woken, waking):
         os.set_blocking(descriptor, False)
     signal.set_wakeup_fd(waking, warn_on_full_buffer=False)
-    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.signal(signal.SIGCHLD, _heard)  # Ignored, it would not wake us.
     child = os.posix_spawn(program[0], program, os.environ, setsigdef=(signal.SIGCHLD,), setsigmask=())
     with selectors.DefaultSelector() as both:
         both.register(int(lifeline), selectors.EVENT_READ)
@@ -49,6 +49,10 @@ def main(arguments: list[str]) -> int:
                 _end_children()
                 os.write(int(answers), b'{"exited": %d}\n' % status)
                 return 0
+
+
+def _heard(_number: int, _frame: object) -> None:
+    """Do nothing: the descriptor has been written to."""
 
 
 def _adopt() -> None:
