@@ -36,8 +36,11 @@ class Stderr:
             return
         if not data:
             self.close()
+        if self.endpoint.done():
+            return  # Nobody asks for what it says later, and records of ended browsers stay.
         self._text = (self._text + data)[-_KEPT:]
-        if not self.endpoint.done() and (found := _LISTENS.search(self._text)):
+        if found := _LISTENS.search(self._text):
+            self._text = b""
             self.endpoint.set_result(
                 Endpoint(host=found["host"].decode(), port=int(found["port"]), path=found["path"].decode())
             )
@@ -49,6 +52,6 @@ class Stderr:
             self._loop.remove_reader(self._descriptor)
 
     def last_words(self) -> str:
-        """Return the end of what it said, for an error's text."""
+        """Return the end of what it said before it listened, for an error's text."""
         lines = [line for line in self._text.decode(errors="replace").splitlines() if line.strip()]
         return ": " + " | ".join(line.strip() for line in lines[-_SHOWN:]) if lines else "."
