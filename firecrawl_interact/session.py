@@ -200,7 +200,7 @@ class Session(InView):
 
     @staticmethod
     def attach(
-        session: str | SessionRef,
+        session_id: str | SessionRef,
         *,
         backend: str | Backend | None = None,
         api_key: str | None = None,
@@ -215,8 +215,8 @@ class Session(InView):
         Take up a session that runs already; enter or await what comes back.
 
         Args:
-            session: The `ref` of a session, which knows its backend and address; or the
-                provider's id.
+            session_id: The provider's id; or the `ref` of a session, which knows its backend
+                and address too.
 
             backend: A name or a configured backend, as in `create`; the reference's if None.
 
@@ -247,7 +247,7 @@ class Session(InView):
 
         settings = Settings.switches_from_env()
         close = close_terms(close_timeout, on_unconfirmed)
-        chosen, ref = locate(session, backend=backend, api_key=api_key, base_url=base_url)
+        chosen, ref = locate(session_id, backend=backend, api_key=api_key, base_url=base_url)
         owns = bool(switch("owned", owned))
         candidate = Candidate(
             backend=chosen,
