@@ -244,7 +244,7 @@ async def test_bar_goes_to_addresses_opens_turns_and_closes_tabs(stage: Stage, l
     await drawn(page, "b > 200 && r < 60")
     await page.click("[role=tab] >> nth=0")
     await shows(page, "document.title === 'ready'")
-    await drawn(page, "r > 200")
+    await drawn(page, "r > 60")
     await page.click(".shut >> nth=1")
     await shows(page, "document.querySelectorAll('.tab').length === 1")
 
