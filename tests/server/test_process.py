@@ -17,8 +17,11 @@ import pytest
 
 from firecrawl_interact.errors import LocalBrowserError
 from firecrawl_interact.server import binary
+from firecrawl_interact.server.profile_store import ProfileFolder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from conftest import Leftovers
 
 LISTENING = "Listening on "
@@ -228,3 +231,20 @@ async def test_no_browser_outlives_a_killed_owner_whose_child_lives_on(leftovers
             os.kill(heir, signal.SIGKILL)
 
     assert ([], []) == left
+
+
+async def test_serve_saves_profiles_on_sigterm_and_lets_go_of_them_when_killed(tmp_path: Path):
+    """
+    The next server has what was saved; the right to save ends with the process that held it.
+    """
+    folder = tmp_path / "profiles"
+    wish = {"profile": {"name": "shop"}}
+    for end in (signal.SIGTERM, signal.SIGKILL, signal.SIGTERM):
+        async with serving("--profile-dir", str(folder)) as (process, base), aiohttp.ClientSession() as http:
+            async with http.post(f"{base}/v2/interact", json=wish) as made:
+                assert 200 == made.status
+            process.send_signal(end)
+            await process.communicate()
+
+    saved = await ProfileFolder(folder).list("")
+    assert [("shop", True)] == [(one.name, one.saved_at is not None) for one in saved]

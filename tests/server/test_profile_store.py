@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
+import sys
 import tarfile
 import time
 from typing import TYPE_CHECKING
@@ -19,6 +22,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAMES = ["../../outside", "/etc/passwd", "a/b", ".", "", "\x00", "\udcff", "täglich", "x" * 128, "CON"]
+# Dies once it has claimed a profile and written most of its new state.
+KILLED = """
+import asyncio, os, signal, sys
+from pathlib import Path
+from firecrawl_interact.server.profile_store import ProfileFolder
+
+class Left:
+    def pack(self, archive):
+        archive.fileobj.write(b"half")
+        archive.fileobj.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+store = ProfileFolder(Path(sys.argv[1]))
+store.claim("t", "shop")
+asyncio.run(store.save("t", "shop", Left(), session_id="s2"))
+"""
 COOKIES = ({"name": "session", "value": "1"},)
 
 
@@ -147,6 +166,26 @@ async def test_leftovers_of_a_save_cut_short_are_swept(store, left, folder):
     path = await saved(ProfileFolder(folder), left)
 
     assert [path] == list(folder.iterdir())
+
+
+async def test_process_killed_while_it_saves_leaves_the_old_state(store, left, folder, tmp_path):
+    """
+    What was saved before is there, the right to save is free, and the part is swept later.
+    """
+    path = await saved(store, left)
+    killed = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", KILLED, str(folder), env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    )
+    async with asyncio.timeout(20):
+        status = await killed.wait()
+    parts = list(folder.glob("*.part"))
+
+    assert (-signal.SIGKILL, 1) == (status, len(parts))
+    assert {"Default/Cookies": b"first"} == unpacked(path, tmp_path / "next")
+    assert store.claim("t", "shop") is not None
+    os.utime(parts[0], (0, time.time() - 3600))
+    ProfileFolder(folder).claim("t", "other")
+    assert [] == list(folder.glob("*.part"))
 
 
 async def test_one_server_saves_while_the_other_waits_its_turn(store, folder):

@@ -26,10 +26,15 @@ if TYPE_CHECKING:
 PICTURE = b"\xff\xd8picture"
 RECORDED = {"recordSession": True}
 
-# Done once the player shows something, with the address that it shows.
+# Done once the player plays, with the address that it shows at the end of the recording.
 PLAYS = """
 new Promise(done => setInterval(() => {
-    if (document.body?.dataset.state === "ready") { done(document.getElementById("address").value); }
+    if (document.body?.dataset.state === "ready") {
+        const seek = document.getElementById("seek");
+        seek.value = seek.max;
+        seek.dispatchEvent(new Event("input"));
+        done(document.getElementById("address").value);
+    }
 }, 10))
 """
 
