@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-NAMES = ("imports", "cycles", "soak", "local", "death", "lag", "server")
+NAMES = ("imports", "cycles", "soak", "local", "live", "death", "lag", "server")
 
 
 def main() -> int:
