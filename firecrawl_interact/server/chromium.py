@@ -16,13 +16,14 @@ import attrs
 
 from firecrawl_interact.config import child_environment
 from firecrawl_interact.errors import LocalBrowserError
-from firecrawl_interact.server import binary, cdp, scratch, user_data
+from firecrawl_interact.server import binary, cdp, scratch
+from firecrawl_interact.server.beginning import begin
 from firecrawl_interact.server.child import ENDED_WELL, Child, pipe
 from firecrawl_interact.server.engine import Endpoint, LaunchSpec
 from firecrawl_interact.server.scratch import Scratch
 from firecrawl_interact.server.stderr import Stderr
 from firecrawl_interact.server.unprivileged import Nobody, is_root
-from firecrawl_interact.server.user_data import UserData, UserDataError
+from firecrawl_interact.server.user_data import UserData
 
 LAUNCH_TIMEOUT = 25.0  # Seconds until a browser must listen; 30 in all with what a stop may take.
 FINISH_GRACE = 3.0  # Seconds a browser has to bring all of its state to the disk.
@@ -131,7 +132,7 @@ class ChromiumLauncher:
         *,
         user: Nobody | None = None,
     ) -> Chromium:
-        folder, cookies = await _folder(spec.state)
+        folder, cookies = await begin(spec.state)
         if self._closed:
             folder.remove()
             raise LocalBrowserError("The server ends and starts no more browsers.")
@@ -300,25 +301,6 @@ class Chromium:
         await self._child.group_ended()
         self._stderr.close()
         await asyncio.to_thread(self._held.close)
-
-
-async def _folder(state: Path | None) -> tuple[Scratch, tuple[Mapping[str, Any], ...]]:
-    """Make a folder, with what was saved, and tell which cookies belong to that."""
-    try:
-        folder = Scratch.make()
-    except OSError as error:
-        raise LocalBrowserError(f"There is no room for a browser: {error.strerror or error}.") from error
-    if state is None:
-        return folder, ()
-    unpacking = asyncio.create_task(asyncio.to_thread(user_data.unpack, state, folder.data))
-    try:
-        return folder, await asyncio.shield(unpacking)
-    except BaseException as error:
-        await asyncio.wait((unpacking,))  # Its thread goes on, whoever was cancelled.
-        folder.remove()
-        if isinstance(error, OSError | UserDataError):
-            raise LocalBrowserError(f"The profile cannot be used: {error}.") from error
-        raise
 
 
 def _pipe(ours: contextlib.ExitStack, theirs: contextlib.ExitStack, *, we_read: bool) -> tuple[int, int]:

@@ -10,7 +10,7 @@ import stat
 import tarfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import attrs
 
@@ -19,7 +19,7 @@ MAX_BYTES = 512 * 1024 * 1024  # Of one browser's state; more is not saved.
 _COOKIES = "session-cookies.json"  # Members of the file.
 _DATA = "data"
 
-# What a browser can do without: caches, reports, what it looks up again; "tmp" parts of our own.
+# What a browser can do without: caches, reports, open tabs, what it looks up again.
 _CACHES = frozenset(
     {
         *("Cache", "Code Cache", "GPUCache", "ShaderCache", "GrShaderCache", "GraphiteDawnCache"),
@@ -125,7 +125,7 @@ def _files(folder: Path) -> Iterator[tuple[str, int, os.stat_result]]:
                 os.close(descriptor)
 
 
-def _write(folder: Path, name: PurePosixPath, content: BinaryIO | Any) -> None:
+def _write(folder: Path, name: PurePosixPath, content: IO[bytes]) -> None:
     if ".." in name.parts:
         raise UserDataError("its file names what is outside")
     path = folder / name
