@@ -117,3 +117,50 @@ def test_nonsense_is_none(message: Any):
     What the live page could not have sent is no command.
     """
     assert told(message) is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "url"),
+    [
+        ("example.com/a?b=c:d", "https://example.com/a?b=c:d"),
+        ("example.com:8080", "https://example.com:8080"),
+        (" localhost:3000/x ", "http://localhost:3000/x"),
+        ("127.0.0.1:8900", "http://127.0.0.1:8900"),
+        ("HTTP://example.com", "HTTP://example.com"),
+        ("about:blank", "about:blank"),
+        ("data:text/html,x", "data:text/html,x"),
+    ],
+)
+def test_address_is_completed(typed: str, url: str):
+    """
+    What is typed without a scheme gets one.
+    """
+    assert ("Page.navigate", {"url": url}) == told({"type": "go", "url": typed})
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "",
+        "  ",
+        "file:///etc/passwd",
+        "FILE:/etc/passwd",
+        "chrome://version",
+        "javascript:alert(1)",
+        "view-source:x",
+    ],
+)
+def test_address_that_is_not_for_viewers_is_none(typed: str):
+    """
+    Files, scripts and the browser's own pages are for those who hold the CDP link.
+    """
+    assert told({"type": "go", "url": typed}) is None
+
+
+def test_composition_ends_where_browsers_count_it():
+    """
+    Positions are in UTF-16.
+    """
+    _, params = told({"type": "compose", "text": "a😀"})
+
+    assert {"text": "a😀", "selectionStart": 3, "selectionEnd": 3} == params
