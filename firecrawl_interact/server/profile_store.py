@@ -12,7 +12,7 @@ import stat
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import attrs
@@ -199,7 +199,7 @@ class ProfileFolder:
             _describe(archive, profile)
 
     @contextlib.contextmanager
-    def _writing(self, path: Path, *, new: bool = False) -> Iterator[tarfile.TarFile]:
+    def _writing(self, path: Path, *, new: bool = False) -> Generator[tarfile.TarFile]:
         """Write beside the path; once all is on disk, it takes the path's place in one step."""
         import fcntl  # Not on Windows, where this module must import.
 
