@@ -17,8 +17,6 @@ _REFRESH = 1.0  # Seconds between looks at titles: no event tells of their chang
 _LONGEST_TITLE = 300  # Characters; `data:` pages have their whole text for a title.
 _LONGEST_MESSAGE = 2_000  # Characters of a dialog.
 
-_ATTENDED, _TITLES, _TURN = "attended", "titles", "turn"  # Our own events, between the browser's.
-
 
 @attrs.frozen(kw_only=True)
 class Tab:
@@ -151,11 +149,11 @@ class Stage:
         """Say whether somebody is there who can answer dialogs."""
         if attended != self._attended:
             self._attended = attended
-            self._events.put_nowait((_ATTENDED, {}))
+            self._events.put_nowait(("attended", {}))
 
     def turn(self, number: int) -> None:
         """Show another page; a number that there is not is ignored."""
-        self._events.put_nowait((_TURN, {"number": number}))
+        self._events.put_nowait(("turn", {"number": number}))
 
     async def tell(self, method: str, params: Params | None = None) -> None:
         """
@@ -227,6 +225,7 @@ class Stage:
             case "Page.frameStartedLoading" | "Page.frameStoppedLoading":
                 if self._seen and params["frameId"] == self._seen[-1]:  # The page's own, not one within.
                     self._change(loading=method == "Page.frameStartedLoading")
+            # Our own, between the browser's.
             case "titles":
                 self._tabs((await browser.call("Target.getTargets"))["targetInfos"])
             case "attended":
@@ -333,5 +332,5 @@ class Stage:
 
     async def _refresh_often(self) -> None:
         while True:
-            self._events.put_nowait((_TITLES, {}))
+            self._events.put_nowait(("titles", {}))
             await asyncio.sleep(_REFRESH)
