@@ -34,7 +34,8 @@ PYTHONS = nox.project.python_versions(PROJECT)
 NODE_JUDGES = (
     "@mendable/firecrawl-js@>=4.13",  # browser sessions; without a floor npm takes 1.x for Node.js 20
     "anchorbrowser",
-    "puppeteer-core",  # downloads no browser
+    "playwright-core",  # downloads no browser
+    "puppeteer-core",  # nor does this one
 )
 WORKERS = ("-n", "2", "--dist", "loadfile")  # Some tests look at what the one before left behind.
 

@@ -1,13 +1,15 @@
-"""A server for the judges, over fakes or over real browsers, and Node.js for those that need it."""
+"""Servers for the judges, over fakes or over real browsers, and the programs that judge."""
 
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 import os
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,9 @@ from firecrawl_interact.server.settings import Generation, ServerSettings
 
 KEY = "fc-TEST"
 SCRIPTS = Path(__file__).parent / "js"
+PROGRAMS = Path(__file__).parent / "py"
+LISTENING = "Listening on "
+PATIENCE = 60  # Seconds for one program; on a busy machine a browser takes a few to start.
 
 
 @asynccontextmanager
@@ -58,16 +63,40 @@ async def base(browsers: FakeBrowsers, generation: Generation) -> AsyncIterator[
         yield base
 
 
-@pytest.fixture
-async def real_base() -> AsyncIterator[str]:
-    """The base URL of a server of real browsers; skips where there is none to launch."""
+@pytest.fixture(scope="session")
+def installed() -> None:
+    """Skip where there is no browser to launch."""
     try:
         binary.find(os.environ.get("FIRECRAWL_INTERACT_BROWSER"))
     except LocalBrowserError as error:
         pytest.skip(f"no browser here: {error}")
+
+
+@pytest.fixture
+async def real_base(installed: None) -> AsyncIterator[str]:
+    """The base URL of a server of real browsers."""
     launcher = ChromiumLauncher(os.environ.get("FIRECRAWL_INTERACT_BROWSER"))
     async with serving(Browsers(launcher)) as base:
         yield base
+
+
+@pytest.fixture(scope="session")
+def served(installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The base URL of the very command that users run, with real browsers."""
+    home = tmp_path_factory.mktemp("served")
+    with subprocess.Popen(
+        [sys.executable, "-m", "firecrawl_interact", "serve", "--port", "0", "--allow-execute"],
+        env=os.environ | {"FIRECRAWL_INTERACT_SERVE_KEY": KEY, "XDG_STATE_HOME": str(home)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as server:
+        try:
+            assert server.stdout is not None
+            ready = server.stdout.readline()
+            assert ready.startswith(LISTENING)
+            yield ready.removeprefix(LISTENING).strip()
+        finally:
+            server.terminate()
 
 
 @attrs.frozen
@@ -76,32 +105,6 @@ class Node:
 
     program: str
     modules: Path
-
-    async def run(self, script: Path, **given: Any) -> Any:
-        """
-        Run a script that reads one JSON object and prints another.
-
-        Raises:
-            ChildProcessError: It failed; the text is what it complained of.
-        """
-        process = await asyncio.create_subprocess_exec(
-            self.program,
-            str(script),
-            env={"PATH": os.environ["PATH"], "HOME": str(script.parent)},
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        try:
-            async with asyncio.timeout(30):
-                printed, complaint = await process.communicate(json.dumps(given).encode())
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        if process.returncode:
-            raise ChildProcessError(complaint.decode())
-        return json.loads(printed)
 
 
 @pytest.fixture(scope="session")
@@ -131,9 +134,51 @@ def judge(node: Node, tmp_path: Path) -> Judge:
     (tmp_path / "node_modules").symlink_to(node.modules, target_is_directory=True)
 
     async def run(name: str, package: str, **given: Any) -> Any:
-        trouble = await node.run(tmp_path / "probe.mjs", module=package)
+        trouble = await _tell(node.program, tmp_path / "probe.mjs", home=tmp_path, module=package)
         if trouble is not None:
             pytest.skip(f"{package} cannot be imported ({trouble}): npm install -g {package}@latest")
-        return await node.run(tmp_path / name, key=KEY, **given)
+        return await _tell(node.program, tmp_path / name, home=tmp_path, key=KEY, **given)
 
     return run
+
+
+@pytest.fixture
+def program(request: pytest.FixtureRequest, tmp_path: Path) -> Judge:
+    """Run one of the programs in ``py`` or ``js``, which imports *package*; skips where that is missing."""
+
+    async def run(name: str, package: str, **given: Any) -> Any:
+        if name.endswith(".mjs"):
+            return await request.getfixturevalue("judge")(name, package, **given)
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed")
+        return await _tell(sys.executable, PROGRAMS / name, home=tmp_path, key=KEY, **given)
+
+    return run
+
+
+async def _tell(interpreter: str, script: Path, *, home: Path, **given: Any) -> Any:
+    """
+    Run a program that reads one JSON object and prints another, in its last line.
+
+    Raises:
+        ChildProcessError: It failed; the text is what it complained of.
+    """
+    process = await asyncio.create_subprocess_exec(
+        interpreter,
+        str(script),
+        # Some write their settings below HOME, and would tell their makers of each run.
+        env={"PATH": os.environ["PATH"], "HOME": str(home), "ANONYMIZED_TELEMETRY": "false"},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(PATIENCE):
+            printed, complaint = await process.communicate(json.dumps(given).encode())
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        raise ChildProcessError(complaint.decode())
+    return json.loads(printed.splitlines()[-1])

@@ -1,10 +1,9 @@
-"""The vendors' own JavaScript SDKs, and Puppeteer, as clients of our server."""
+"""The vendors' own JavaScript SDKs, as clients of our server."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import aiohttp
 import pytest
 
 from firecrawl_interact.server.settings import Generation
@@ -13,12 +12,8 @@ if TYPE_CHECKING:
     from firecrawl_interact.server.fake import FakeBrowsers
     from tests.judges.conftest import Judge
 
-KEY = "fc-TEST"
-PAGE = "data:text/html,<title>Hello</title><button onclick=\"document.title='Clicked'\">Click</button>"
-
 FIRECRAWL = "@mendable/firecrawl-js"
 ANCHOR = "anchorbrowser"
-PUPPETEER = "puppeteer-core"
 
 
 @pytest.mark.parametrize("generation", list(Generation))
@@ -74,15 +69,6 @@ async def test_anchors_client_starts_reads_and_ends(judge: Judge, base: str, bro
     assert () == browsers.list(alive=True)
 
 
-async def test_anchors_helper_drives_a_real_browser_at_the_address_it_builds(judge: Judge, real_base: str):
-    """
-    It connects to the root of the base URL, with key and id in the query.
-    """
-    seen = await judge("anchor_helper.mjs", ANCHOR, base=real_base)
-
-    assert ("driven", "success") == (seen["title"], seen["ended"]["data"]["status"])
-
-
 async def test_anchors_client_controls_a_real_browser_and_keeps_its_profile(judge: Judge, real_base: str):
     """
     Mouse, keys, wheel, clipboard, picture and profiles are what it expects, and so are refusals.
@@ -101,18 +87,3 @@ async def test_anchors_client_controls_a_real_browser_and_keeps_its_profile(judg
         "kept": "ready",
         "gone": 404,
     } == seen
-
-
-async def test_puppeteer_navigates_clicks_and_takes_pictures(judge: Judge, real_base: str):
-    """
-    The CDP address of a session is all that it needs.
-    """
-    shown = {"Authorization": f"Bearer {KEY}"}
-    async with (
-        aiohttp.ClientSession(headers=shown) as http,
-        http.post(f"{real_base}/v2/interact", json={}) as answer,
-    ):
-        made = await answer.json()
-    seen = await judge("puppeteer.mjs", PUPPETEER, cdpUrl=made["cdpUrl"], page=PAGE)
-
-    assert {"title": "Clicked", "picture": "PNG"} == seen

@@ -146,23 +146,3 @@ async def test_anchors_blocking_client_ends_all(base: str, browsers: FakeBrowser
 
     assert 2 == before
     assert () == browsers.list(alive=True)
-
-
-async def test_anchors_helper_drives_a_real_browser_at_the_address_it_builds(real_base: str):
-    """
-    It connects to the root of the base URL, with key and id in the query.
-    """
-    anchorbrowser = vendor("anchorbrowser")
-    vendor("playwright.async_api")
-    async with (
-        asyncio.timeout(30),
-        anchorbrowser.AsyncAnchorbrowser(api_key=KEY, base_url=real_base) as client,
-    ):
-        made = await client.sessions.create_session()
-        async with await client.browser.connect(made.data.id) as browser:
-            page = await browser.contexts[0].new_page()
-            await page.goto("data:text/html,<title>driven</title>")
-            title = await page.title()
-        await client.sessions.delete_session(made.data.id)
-
-    assert "driven" == title

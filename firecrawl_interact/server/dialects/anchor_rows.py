@@ -35,7 +35,8 @@ def detail(browser: Browser) -> wire.SessionDetail:
         proxy_bytes=0,
         tokens={},
         steps=0,
-        tags=list(browser.tags),
+        # An array by the newest specification, an object by the SDKs' models: none at all fits both.
+        tags=list(browser.tags) or None,
         created_at=instant(browser.started_at),
     )
 

@@ -1,10 +1,10 @@
-// Drive a page: go there, click, take a picture.
+// Drive a page with Puppeteer: go there, click, take a picture.
 import { readFileSync } from "node:fs";
 import puppeteer from "puppeteer-core";
 
-const { cdpUrl, page: url } = JSON.parse(readFileSync(0, "utf8"));
+const { cdp_url, url } = JSON.parse(readFileSync(0, "utf8"));
 
-const browser = await puppeteer.connect({ browserWSEndpoint: cdpUrl });
+const browser = await puppeteer.connect({ browserWSEndpoint: cdp_url });
 const page = await browser.newPage();
 await page.goto(url);
 await page.click("button");
