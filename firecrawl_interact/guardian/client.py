@@ -12,13 +12,12 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import attrs
-
 from firecrawl_interact.errors import TransportError
 from firecrawl_interact.guardian import messages
+from firecrawl_interact.guardian.book import Book, Owed
 from firecrawl_interact.guardian.helper import CannotStartError, Helper
 from firecrawl_interact.guardian.relays import Relays
-from firecrawl_interact.guardian.styles import Style, Styles
+from firecrawl_interact.guardian.styles import Style
 from firecrawl_interact.models import Answer, EndRequest, LineSettings, Request, Search
 
 FALSE_STARTS_MAX = 3  # Helper processes in a row that die before they are up: then there is no more.
@@ -27,17 +26,6 @@ PAUSE_LONGEST = 30.0  # Seconds to which that pause grows.
 SETTLE_DELAY = 0.02  # Seconds the news of a settled debt may wait for others; lost, it costs one DELETE more.
 
 _log = logging.getLogger("firecrawl_interact")
-
-
-@attrs.define(eq=False)
-class _Owed:
-    """One debt as the helper process was told it, to be told again to its successor."""
-
-    styles: tuple[Style, ...]
-    told: bytes = attrs.field(repr=False)  # Empty for a relayed create: nobody else may send it.
-    until: float
-    taken: bool = False
-    done: Callable[[bool], None] | None = None
 
 
 class Guardian:
@@ -60,8 +48,7 @@ class Guardian:
         # Re-entrant: a session collected amid a call may make another.
         self._lock = threading.RLock()
         self._helper: Helper | None = None
-        self._styles = Styles(self._write)
-        self._owed: dict[str, _Owed] = {}
+        self._book = Book(self._write)
         self._relays = Relays()
         self._news = b""  # Of settled debts, to go along with what is told next.
         self._early_deaths = 0
@@ -81,7 +68,7 @@ class Guardian:
     @property
     def owed(self) -> int:
         """How many debts it was told and is not rid of."""
-        return len(self._owed)
+        return len(self._book)
 
     def start(self) -> None:
         """Start the helper process if there is none, to have it ready."""
@@ -117,9 +104,9 @@ class Guardian:
             self._start()
             if search is None or self._off:
                 return
-            style = self._styles.of_search(search, line)
+            style = self._book.styles.of_search(search, line)
             told = messages.pack(messages.PLAN, debt, *_plan(style, search, until, appears_by))
-            self._tell(debt, _Owed((style,), told, until))
+            self._tell(debt, Owed((style,), told, until))
 
     def opened(
         self, debt: str, end: EndRequest, *, line: LineSettings, session_id: str, until: float
@@ -142,11 +129,11 @@ class Guardian:
             self._start()
             if self._off:
                 return
-            style = self._styles.of_end(end, line)
+            style = self._book.styles.of_end(end, line)
             told = messages.pack(
                 messages.OPENED, debt, style.number, session_id, end.request.url, end.born, until
             )
-            self._tell(debt, _Owed((style,), told, until))
+            self._tell(debt, Owed((style,), told, until))
 
     def settled(self, debt: str) -> None:
         """
@@ -155,7 +142,7 @@ class Guardian:
         In a running event loop that may be told a moment later, to save a call to the system.
         """
         with self._lock:
-            if not self._drop(debt):
+            if not self._book.drop(debt):
                 return
             first = not self._news
             self._news += messages.pack(messages.SETTLED, debt)
@@ -179,7 +166,7 @@ class Guardian:
             False if the debt is not known to the helper process, so that nobody looks after it.
         """
         with self._lock:
-            owed = self._owed.get(debt)
+            owed = self._book.get(debt)
             if owed is None:
                 return False
             owed.taken = True
@@ -236,12 +223,12 @@ class Guardian:
             self._start()
             if self._off or self._helper is None:
                 raise TransportError("The guardian cannot run here, so it can relay nothing.", sent=False)
-            style = self._styles.of_end(end, line)
+            style = self._book.styles.of_end(end, line)
             plan: list[Any] | None = None
             planned = b""
             styles: tuple[Style, ...] = (style,)
             if search is not None:
-                by_mark = self._styles.of_search(search, line)
+                by_mark = self._book.styles.of_search(search, line)
                 plan = _plan(by_mark, search, until, appears_by)
                 planned = messages.pack(messages.PLAN, debt, *plan)
                 styles = (style, by_mark)
@@ -257,8 +244,7 @@ class Guardian:
                 until,
                 plan,
             )
-            self._drop(debt)
-            self._keep(debt, _Owed(styles, planned, until))
+            self._book.keep(debt, Owed(styles, planned, until))
             answer = self._relays.expect(debt)
             self._helper.write(told)
         return await answer
@@ -268,29 +254,16 @@ class Guardian:
         with self._lock:
             helper, self._helper = self._helper, None
             news, self._news = self._news, b""
-            for debt in list(self._owed):
-                self._drop(debt)
-            self._styles = Styles(self._write)
+            self._book = Book(self._write)
             if helper is not None:
                 helper.write(news)
                 helper.hang_up()
 
     # --- telling ------------------------------------------------------------------------
 
-    def _tell(self, debt: str, owed: _Owed) -> None:
-        self._keep(debt, owed)
+    def _tell(self, debt: str, owed: Owed) -> None:
+        self._book.keep(debt, owed)
         self._write(owed.told)
-
-    def _keep(self, debt: str, owed: _Owed) -> None:
-        self._styles.hold(*owed.styles)
-        self._drop(debt)
-        self._owed[debt] = owed
-
-    def _drop(self, debt: str) -> _Owed | None:
-        owed = self._owed.pop(debt, None)
-        if owed is not None:
-            self._styles.release(*owed.styles)
-        return owed
 
     def _write(self, data: bytes) -> None:
         news, self._news = self._news, b""
@@ -319,17 +292,11 @@ class Guardian:
         except CannotStartError as error:
             self._switch_off(str(error))
             return
-        told = [self._styles.tell_all()]
-        for debt, owed in self._owed.items():
-            told.append(owed.told)
-            if owed.taken:
-                told.append(messages.pack(messages.TAKE, debt))
-        self._write(b"".join(told))
+        self._write(self._book.tell_all())
 
     def _switch_off(self, reason: str) -> None:
         self._off = True
-        self._owed.clear()
-        self._styles = Styles(self._write)
+        self._book = Book(self._write)
         _log.warning(
             "The guardian cannot be used and is left out: %s. Sessions are still closed by this "
             "process; after its sudden death only the ledger, or their ttl, ends them.",
@@ -348,16 +315,13 @@ class Guardian:
             self._false_starts = 0 if helper.ready else self._false_starts + 1
             if self._false_starts >= FALSE_STARTS_MAX:
                 self._switch_off("its process ends before it is up")
-            now = time.time()
-            for debt, owed in list(self._owed.items()):
-                if not owed.told or owed.until < now:
-                    self._drop(debt)
+            self._book.drop_lost(time.time())
             pause = min(0.05 * 2.0**self._early_deaths, PAUSE_LONGEST) if self._early_deaths > 1 else 0.0
         relays.fail(TransportError("The guardian died before it had the answer.", sent=True))
         if pause:
             time.sleep(pause)
         with self._lock:
-            if self._owed:
+            if self._book:
                 self._start()
 
     # --- hearing ------------------------------------------------------------------------
@@ -373,7 +337,7 @@ class Guardian:
 
     def _over(self, debt: str, gone: bool) -> None:
         with self._lock:
-            owed = self._drop(debt)
+            owed = self._book.drop(debt)
         if owed is None or owed.done is None:
             return
         try:

@@ -49,6 +49,6 @@ def keeper() -> Iterator[Guardian]:
     """
     guardian = Guardian()
     yield guardian
-    for debt in list(guardian._owed):
+    for debt in guardian._book:
         guardian.settled(debt)
     guardian.close()

@@ -220,7 +220,7 @@ def test_many_configurations_are_not_kept_for_ever(keeper, provider):
         other = end(provider.url, "x").__class__(request, frozenset({200}), frozenset())
         keeper.opened("other", other, line=LINE, session_id="x", until=later())
 
-    assert len(keeper._styles._styles) <= STYLES_MAX + 1
+    assert len(keeper._book.styles._styles) <= STYLES_MAX + 1
 
     keeper.settled("other")
     keeper.close()
