@@ -114,7 +114,7 @@ class ScrapeSession(Session):
             told["expires_at_estimated"] = True
         if ran.session_id is not None:
             self._told_id = told["id"] = ran.session_id
-        self._info = attrs.evolve(self._info, **told)
+        self._learn(attrs.evolve(self._info, **told))
 
     async def _look(self) -> SessionInfo:
         self._need_browser("looking at it")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import cast
 
 from firecrawl_interact.backends._registry import declared_capabilities
 from firecrawl_interact.backends.base import Backend
@@ -42,8 +43,13 @@ def refuse_run(backend: Backend, run: Run) -> None:
 
     Raises:
         UnsupportedError: See above; the text names the backends that can.
+        InvalidOptionError: The language is no text.
     """
     able = backend.capabilities
+    if not isinstance(cast("object", run.language), str):
+        raise InvalidOptionError(
+            f"language must be text, not {type(run.language).__name__}.", option="language"
+        )
     if run.prompt is not None:
         if not able.prompts:
             raise unsupported(backend, "has no agent that takes prompts", lambda it: it.prompts)
@@ -53,7 +59,7 @@ def refuse_run(backend: Backend, run: Run) -> None:
         spoken = ", ".join(sorted(able.languages))
         raise unsupported(
             backend,
-            f"runs no code in {str(run.language)!r} (but in {spoken})",
+            f"runs no code in {run.language!r} (but in {spoken})",
             lambda it: run.language in it.languages,
         )
 

@@ -17,21 +17,29 @@ class Ended:
 
     It is set once the session is closed here, once a call learns from the provider that it is
     gone, and once its ttl has run out. It asks nobody: see `Session.wait_ended` for that.
-
-    Attributes:
-        expires_at: Aware instant at which the ttl runs out, or None where it is not known.
     """
 
     def __init__(self, expires_at: datetime | None) -> None:
         """Begin as not ended; not called by users."""
-        self.expires_at: datetime | None = expires_at
+        self._expires_at = expires_at
         self._end: SessionEnd | None = None
         self._waiting: set[asyncio.Future[None]] = set()
 
     @property
+    def expires_at(self) -> datetime | None:
+        """Aware instant at which the ttl runs out, or None where it is not known."""
+        return self._expires_at
+
+    @expires_at.setter
+    def expires_at(self, instant: datetime | None) -> None:
+        if instant != self._expires_at:
+            self._expires_at = instant
+            self._wake_all()  # They wait for another instant now.
+
+    @property
     def end(self) -> SessionEnd | None:
         """When and why, or None while the session may still run."""
-        expires_at = self.expires_at
+        expires_at = self._expires_at
         if self._end is None and expires_at is not None and expires_at <= datetime.now(UTC):
             self._end = SessionEnd(why="expired", at=expires_at, text="its ttl ran out")
         return self._end
@@ -50,6 +58,8 @@ class Ended:
             waiter = asyncio.get_running_loop().create_future()
             self._waiting.add(waiter)
             try:
+                if self.end is not None:  # Noted by another thread since the last look.
+                    break
                 # A timer, and no task: nothing that a loop's end would have to wait for.
                 await asyncio.wait((waiter,), timeout=_sooner(left, self._until_expiry()))
             finally:
@@ -68,6 +78,9 @@ class Ended:
         """Note the end and wake all who wait, in whatever loop; the first reason stays."""
         if self.end is None:
             self._end = SessionEnd(why=why, at=at or datetime.now(UTC), text=text)
+        self._wake_all()
+
+    def _wake_all(self) -> None:
         for waiter in tuple(self._waiting):
             try:
                 waiter.get_loop().call_soon_threadsafe(_wake, waiter)
@@ -80,9 +93,9 @@ class Ended:
         return end
 
     def _until_expiry(self) -> float | None:
-        if self.expires_at is None:
+        if self._expires_at is None:
             return None
-        return max((self.expires_at - datetime.now(UTC)).total_seconds(), 0.0)
+        return max((self._expires_at - datetime.now(UTC)).total_seconds(), 0.0)
 
 
 def _sooner(one: float | None, other: float | None) -> float | None:

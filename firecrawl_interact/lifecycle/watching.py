@@ -15,6 +15,7 @@ import attrs
 from firecrawl_interact.backends._links import check_links
 from firecrawl_interact.errors import (
     BackendError,
+    InvalidOptionError,
     RateLimitError,
     ServerError,
     SessionGoneError,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from firecrawl_interact.backends.base import Backend
     from firecrawl_interact.models import SessionEnd, SessionInfo
 
-S = TypeVar("S")
+S = TypeVar("S", bound="InView")
 _log = logging.getLogger("firecrawl_interact")
 
 GONE = (SessionGoneError, SessionNotFoundError)  # What a call raises once there is no session any more.
@@ -145,8 +146,13 @@ class InView:
             What has a ``cancel()``.
 
         Raises:
+            InvalidOptionError: The callback cannot be called, or *lead* is no time.
             UsageError: It is not known when the session expires.
         """
+        if not callable(callback):
+            raise InvalidOptionError(
+                f"callback must be callable, not {type(callback).__name__}.", option="callback"
+            )
         call = ExpiryCall(self, callback, self._until(seconds("lead", lead)))
         self._calls = (*self._calls, call)
         return call
@@ -165,6 +171,12 @@ class InView:
         self.ended.note("gone", f"the provider answered {error.status}: it is not there any more")
         self._info = attrs.evolve(self._info, alive=False)
 
+    def _learn(self, info: SessionInfo) -> None:
+        """Take in what is known by now, and let those who wait for the end know its instant."""
+        self._info = info
+        if self._ended is not None:
+            self._ended.expires_at = info.expires_at
+
     async def _look(self) -> SessionInfo:
         try:
             found = await self._backend.get(self._info.id)
@@ -176,7 +188,7 @@ class InView:
         if found.expires_at is None:
             known["expires_at"] = self._info.expires_at
             known["expires_at_estimated"] = self._info.expires_at_estimated
-        self._info = attrs.evolve(found, **known)
+        self._learn(attrs.evolve(found, **known))
         if not found.alive:
             self.ended.note("gone", f"the provider says that it is {found.status or 'over'}")
         return self._info
@@ -218,6 +230,9 @@ class ExpiryCall(Generic[S]):
     def _fire(self) -> None:
         session = self._session()
         if session is None or self._cancelled:
+            return
+        end = session.ended.end
+        if end is not None and end.why != "expired":  # A lead too short for a busy loop is no reason.
             return
         try:
             outcome = self._callback(session)

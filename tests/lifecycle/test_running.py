@@ -58,6 +58,8 @@ async def test_failed_run_is_a_result_until_it_is_checked(backend):
         ("x" * 100_001, {}),
         ("\u00e4" * 50_001, {}),
         (None, {}),
+        ("1", {"language": ["node"]}),
+        ("1", {"language": {}}),
         ("1", {"timeout": 0}),
         ("1", {"timeout": 301}),
         ("1", {"timeout": 1.5}),

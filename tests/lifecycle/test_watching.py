@@ -176,6 +176,25 @@ async def test_ttl_that_ran_out_needs_nobody_to_say_so(backend):
     assert ("expired", expires_at) == (end.why, end.at)
 
 
+async def test_waiting_goes_by_the_instant_that_is_told_later(backend, monkeypatch):
+    """Who waits already for the end is told when the ttl runs out sooner than was known."""
+    soon = datetime.now(UTC) + timedelta(seconds=0.02)
+    get = backend.get
+
+    async def get_with_deadline(session_id):
+        return attrs.evolve(await get(session_id), expires_at=soon)
+
+    monkeypatch.setattr(backend, "get", get_with_deadline)
+    async with Session.create(backend=backend) as session:
+        waiting = asyncio.create_task(anext_end(session))
+        await asyncio.sleep(0)
+        await session.refresh()
+        async with asyncio.timeout(5):
+            end = await waiting
+
+    assert ("expired", soon) == (end.why, end.at)
+
+
 async def test_first_reason_stays(backend):
     """A session that was gone is not closed afterwards: the close only confirms it."""
     async with Session.create(backend=backend) as session:
@@ -358,6 +377,28 @@ async def test_callback_is_taken_back_by_the_close(backend):
     await asyncio.sleep(0.03)
 
     assert [] == called
+
+
+async def test_callback_of_a_session_that_is_gone_is_not_called(backend):
+    """There is nothing left to prepare for where the provider has said that it is over."""
+    called, other = [], asyncio.Event()
+    async with Session.create(backend=backend) as session:
+        backend.fail_next("get", 410)
+        await session.refresh()
+        session.on_expiry(called.append, lead=600)
+        asyncio.get_running_loop().call_later(0, lambda: asyncio.get_running_loop().call_soon(other.set))
+        async with asyncio.timeout(5):
+            await other.wait()
+
+    assert [] == called
+
+
+@pytest.mark.parametrize("callback", [None, 5, "print"])
+async def test_callback_that_cannot_be_called_is_refused_at_once(backend, callback):
+    """Nobody should learn shortly before the expiry that nothing happens then."""
+    async with Session.create(backend=backend) as session:
+        with pytest.raises(InvalidOptionError, match="callback must be callable"):
+            session.on_expiry(callback)
 
 
 async def test_callback_can_be_cancelled(backend):
