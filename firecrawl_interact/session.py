@@ -192,7 +192,8 @@ class Session(OpenedSession):
 
             backend: A name or a configured backend, as in `create`; the reference's if None.
 
-            api_key: Key for a backend given by name; else the environment's.
+            api_key: Key for a backend given by name; else the environment's, which is sent to no
+                other address than the environment's own, or one given here.
 
             base_url: Origin of a backend given by name; else the reference's or environment's.
 

@@ -163,6 +163,8 @@ def _backend_of(
         (chosen,) = resolve(
             name, api_key=api_key, base_url=base_url or (address if name == ref.backend else None)
         )
+        if api_key is None and base_url is None and address is not None:
+            _keep_key_at_home(chosen, name)
     else:
         chosen, *_ = resolve(backend, api_key=api_key, base_url=base_url)
     if chosen.name != ref.backend:
@@ -170,6 +172,18 @@ def _backend_of(
     if address is not None and chosen.base_url != address:
         raise UsageError(f"The session runs at {address}, and cannot be attached at {chosen.base_url}.")
     return chosen
+
+
+def _keep_key_at_home(chosen: Backend, name: str) -> None:
+    """Refuse to send the environment's key to an address that only a reference names: it may be forged."""
+    if chosen.key is None:
+        return
+    (meant,) = resolve(name)
+    if chosen.base_url != meant.base_url:
+        raise UsageError(
+            f"The reference is of {chosen.base_url}, but the key in the environment is for {meant.base_url}. "
+            "If it is meant for the former, pass base_url= or api_key=."
+        )
 
 
 def _same_place(one: Backend, other: Backend) -> bool:

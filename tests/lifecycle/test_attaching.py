@@ -151,6 +151,35 @@ def test_reference_elsewhere_is_refused(options, match):
         Session.attach(ref, **options)
 
 
+@pytest.mark.parametrize(
+    ("backend", "key", "address"),
+    [
+        ("firecrawl", "FIRECRAWL_API_KEY", "FIRECRAWL_API_URL"),
+        ("anchor", "ANCHORBROWSER_API_KEY", "ANCHORBROWSER_BASE_URL"),
+    ],
+)
+def test_key_of_the_environment_stays_where_it_belongs(monkeypatch, backend, key, address):
+    """A forged reference cannot have a key sent to an address of its choice; the caller's word can."""
+    ref = SessionRef(backend=backend, session_id="s1", base_url="https://one.example")
+    monkeypatch.setenv(key, "fc-of-the-environment")
+    with pytest.raises(UsageError, match=r"reference is of https://one\.example") as refused:
+        Session.attach(ref)
+    Session.attach(ref, base_url="https://one.example")
+    Session.attach(ref, api_key="fc-meant-for-it")
+    monkeypatch.setenv(address, "https://one.example")
+    Session.attach(ref)
+
+    assert "fc-of" not in str(refused.value)
+
+
+def test_reference_to_a_server_without_keys_needs_none(monkeypatch):
+    """Where there is no key, none can be lost."""
+    monkeypatch.delenv("FIRECRAWL_API_KEY", raising=False)
+    ref = SessionRef(backend="firecrawl", session_id="s1", base_url="https://one.example")
+
+    assert "firecrawl" in repr(Session.attach(ref))
+
+
 def test_reference_to_another_process_local_session_is_refused():
     """A local browser belongs to the process that opened it."""
     ref = SessionRef(backend="local", session_id="s9", base_url="http://127.0.0.1:9")
