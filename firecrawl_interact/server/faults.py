@@ -17,6 +17,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from firecrawl_interact.server import lab_api
 from firecrawl_interact.server.fault_rules import Action, Rule, When, read_rules
+from firecrawl_interact.server.fault_switches import read_switches
 from firecrawl_interact.server.traffic import CREATE, DELETE, DELETE_ALL, LIST, STOP, Traffic, classify
 
 FOREIGN_HEADER = "X-Lab-Foreign"  # A request that carries it is somebody else's: no faults, other books.
@@ -50,12 +51,15 @@ class FaultPlan:
     Attributes:
         rules: What goes wrong.
 
+        switches: What is otherwise than usual all the time, such as the server's generation.
+
         traffic: What happened so far.
 
         listener: Who can stop listening; without one an outage only cuts connections.
     """
 
     rules: Sequence[Rule] = ()
+    switches: dict[str, Any] = attrs.field(factory=dict[str, Any])
     traffic: Traffic = attrs.field(factory=Traffic)
     listener: Listener | None = None
     _holds: asyncio.Event = attrs.field(factory=asyncio.Event)
@@ -67,12 +71,15 @@ class FaultPlan:
         """
         Build a plan from JSON data: ``{"rules": [{"on": "create", "do": "drop", "when": "after"}]}``.
 
+        Beside the rules, ``"server": {"generation": 1}`` switches the server's own ways.
+
         Raises:
             ValueError: It does not fit; the text says where.
         """
-        if not isinstance(data, dict) or data.keys() != {"rules"}:
-            raise ValueError('A plan of faults is an object with one member, "rules".')
-        return cls(rules=read_rules(cast("dict[str, Any]", data)["rules"]))
+        if not isinstance(data, dict) or not data or not data.keys() <= {"rules", "server"}:
+            raise ValueError('A plan of faults is an object with "rules", or "server", or both.')
+        plan = cast("dict[str, Any]", data)
+        return cls(rules=read_rules(plan.get("rules", [])), switches=read_switches(plan.get("server", {})))
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

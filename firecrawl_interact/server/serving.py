@@ -15,6 +15,7 @@ from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.capacity import LimitedLauncher
 from firecrawl_interact.server.child import adopt_orphans, keep_descriptors
 from firecrawl_interact.server.chromium import ChromiumLauncher
+from firecrawl_interact.server.fault_switches import switched
 from firecrawl_interact.server.interpreters.runs import ProcessRuns
 from firecrawl_interact.server.keys import COUNTS
 from firecrawl_interact.server.profile_store import ProfileFolder, own_folder
@@ -84,6 +85,8 @@ async def serve(
         profiles=ProfileFolder(settings.profile_dir or own_folder()),
         attendants=() if runs is None else (runs,),
     )
+    if faults is not None:
+        settings = switched(settings, faults.switches)
     app = build_app(browsers=browsers, key=key, faults=faults, settings=settings, runs=runs)
     app[COUNTS].spares = lambda: spares.ready
     runner = web.AppRunner(app, access_log_class=AccessLogger, shutdown_timeout=DRAIN)

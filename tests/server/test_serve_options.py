@@ -115,3 +115,19 @@ async def test_json_logs_go_to_stderr_and_leave_the_ready_line_alone():
     assert b"" == out
     assert ["/"] == [line["route"] for line in lines if "route" in line]
     assert key.encode() not in logged
+
+
+async def test_a_plan_of_faults_switches_the_server_to_another_generation(tmp_path):
+    """
+    The first generation's delete says `success` and nothing else, over a real browser too.
+    """
+    plan = tmp_path / "faults.json"
+    plan.write_text(json.dumps({"server": {"generation": 1}}))
+
+    async with serving("--test-faults", str(plan)) as (_, base), aiohttp.ClientSession(base) as http:
+        async with http.post("/v2/interact", json={"ttl": 60}) as answer:
+            made = await answer.json()
+        async with http.delete(f"/v2/interact/{made['id']}") as answer:
+            ended = await answer.json()
+
+    assert {"success": True} == ended

@@ -12,7 +12,9 @@ from aiohttp import web
 
 from firecrawl_interact.server.app import build_app
 from firecrawl_interact.server.fake import FakeBrowsers
+from firecrawl_interact.server.fault_switches import switched
 from firecrawl_interact.server.faults import FOREIGN_HEADER, FaultPlan
+from firecrawl_interact.server.settings import Generation, ServerSettings
 from firecrawl_interact.server.traffic import classify
 
 KEY = {"Authorization": "Bearer fc-test"}
@@ -353,6 +355,37 @@ def test_a_plan_is_read_from_a_file(tmp_path):
     plan = FaultPlan.load(path)
 
     assert (503, None) == (plan.rules[0].status, plan.rules[0].times)
+
+
+def test_a_plan_can_switch_the_servers_own_ways():
+    """What it names is changed, everything else stays as it was set."""
+    plan = FaultPlan.from_json({"server": {"generation": 2, "credits": 20, "anchor_second_end": 404}})
+
+    settings = switched(ServerSettings(calls_per_minute=7), plan.switches)
+
+    assert (Generation.G2, 20, 404) == (settings.generation, settings.credits, settings.anchor_second_end)
+    assert 7 == settings.calls_per_minute
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"server": []},
+        {"server": {"keys": {}}},
+        {"server": {"generation": 4}},
+        {"server": {"generation": True}},
+        {"server": {"calls_per_minute": 0}},
+        {"server": {"retry_after": 1}},
+        {"server": {"anchor_minute": 0}},
+        {"server": {"anchor_second_end": 200.0}},
+        {"server": {"credits": "20"}},
+    ],
+)
+def test_a_plan_that_does_not_fit_is_refused(data):
+    """Nothing starts with a switch that means nothing."""
+    with pytest.raises(ValueError, match="server|plan"):
+        FaultPlan.from_json(data)
 
 
 async def test_an_answer_can_lose_any_field(serve):
