@@ -31,7 +31,7 @@ def read_switches(data: Any) -> dict[str, Any]:
         ValueError: A name is unknown, or a value does not fit.
     """
     if not isinstance(data, dict):
-        raise ValueError(f"server must be an object, not {type(data).__name__}.")
+        raise ValueError(f"server must be an object, not {type(data).__name__}.")  # noqa: TRY004  # one kind for every misfit
     switches = cast("dict[str, Any]", data)
     for name, value in switches.items():
         if name not in _SHAPES:

@@ -384,7 +384,7 @@ def test_a_plan_can_switch_the_servers_own_ways():
 )
 def test_a_plan_that_does_not_fit_is_refused(data):
     """Nothing starts with a switch that means nothing."""
-    with pytest.raises(ValueError, match="server|plan"):
+    with pytest.raises(ValueError, match=r"server|plan"):
         FaultPlan.from_json(data)
 
 
