@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -25,6 +26,8 @@ from firecrawl_interact.server.app import build_app
 from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.chromium import ChromiumLauncher
 from firecrawl_interact.server.fake import FakeBrowsers
+from firecrawl_interact.server.interpreters.runs import ProcessRuns
+from firecrawl_interact.server.runs import Prompts
 from firecrawl_interact.server.settings import Generation, ServerSettings
 
 KEY = "fc-TEST"
@@ -35,9 +38,9 @@ PATIENCE = 60  # Seconds for one program; on a busy machine a browser takes a fe
 
 
 @asynccontextmanager
-async def serving(browsers: Browsers, generation: Generation = Generation.G3) -> AsyncIterator[str]:
+async def serving(browsers: Browsers, **given: Any) -> AsyncIterator[str]:
     """Run the server; yields its base URL."""
-    app = build_app(browsers=browsers, key=KEY, settings=ServerSettings(generation=generation))
+    app = build_app(browsers=browsers, key=KEY, **given)
     runner = web.AppRunner(app, access_log_class=AccessLogger)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -59,7 +62,7 @@ def generation() -> Generation:
 
 @pytest.fixture
 async def base(browsers: FakeBrowsers, generation: Generation) -> AsyncIterator[str]:
-    async with serving(browsers, generation) as base:
+    async with serving(browsers, settings=ServerSettings(generation=generation)) as base:
         yield base
 
 
@@ -73,10 +76,29 @@ def installed() -> None:
 
 
 @pytest.fixture
-async def real_base(installed: None) -> AsyncIterator[str]:
-    """The base URL of a server of real browsers."""
+def runs() -> ProcessRuns | None:
+    """Who runs code on the server of real browsers: nobody, unless a module says otherwise."""
+    return None
+
+
+@pytest.fixture
+def agent() -> Prompts | None:
+    """Who follows instructions there: nobody either."""
+    return None
+
+
+@pytest.fixture
+def real_browsers(installed: None, runs: ProcessRuns | None) -> Browsers:
     launcher = ChromiumLauncher(os.environ.get("FIRECRAWL_INTERACT_BROWSER"))
-    async with serving(Browsers(launcher)) as base:
+    return Browsers(launcher, attendants=[] if runs is None else [runs])
+
+
+@pytest.fixture
+async def real_base(
+    real_browsers: Browsers, runs: ProcessRuns | None, agent: Prompts | None
+) -> AsyncIterator[str]:
+    """The base URL of a server of real browsers."""
+    async with serving(real_browsers, runs=runs, prompts=agent) as base:
         yield base
 
 
@@ -124,6 +146,19 @@ def node() -> Node:
 
 
 Judge = Callable[..., Awaitable[Any]]
+Vendor = Callable[[str], Any]
+
+
+@pytest.fixture(scope="session")
+def vendor() -> Vendor:
+    """Import a vendor's module, whatever it warns of meanwhile; skips where it is not installed."""
+
+    def vendors(module: str) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return pytest.importorskip(module, reason=f"{module} is not installed")
+
+    return vendors
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,21 +11,17 @@ from firecrawl_interact.server.settings import Generation
 
 if TYPE_CHECKING:
     from firecrawl_interact.server.fake import FakeBrowsers
+    from tests.judges.conftest import Vendor
 
 KEY = "fc-TEST"
 
 every_generation = pytest.mark.parametrize("generation", list(Generation))
 
 
-def vendor(module: str) -> Any:
-    """Import a vendor's SDK, whatever it warns of meanwhile; skip where it is not installed."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return pytest.importorskip(module, reason=f"{module} is not installed")
-
-
 @every_generation
-async def test_firecrawls_blocking_client_creates_lists_and_deletes(base: str, browsers: FakeBrowsers):
+async def test_firecrawls_blocking_client_creates_lists_and_deletes(
+    base: str, browsers: FakeBrowsers, vendor: Vendor
+):
     """
     Its models take every answer, in all three generations of the server.
     """
@@ -50,7 +45,9 @@ async def test_firecrawls_blocking_client_creates_lists_and_deletes(base: str, b
 
 
 @every_generation
-async def test_firecrawls_async_client_creates_lists_and_deletes(base: str, browsers: FakeBrowsers):
+async def test_firecrawls_async_client_creates_lists_and_deletes(
+    base: str, browsers: FakeBrowsers, vendor: Vendor
+):
     """
     So do the async client's.
     """
@@ -67,7 +64,7 @@ async def test_firecrawls_async_client_creates_lists_and_deletes(base: str, brow
     assert () == browsers.list(alive=True)
 
 
-async def test_firecrawls_client_raises_what_it_raises_for_the_provider(base: str):
+async def test_firecrawls_client_raises_what_it_raises_for_the_provider(base: str, vendor: Vendor):
     """
     Bounds, limit and key: every refusal is one that it knows.
     """
@@ -101,7 +98,7 @@ async def test_firecrawls_client_raises_what_it_raises_for_the_provider(base: st
     assert expected == raised
 
 
-async def test_anchors_async_client_starts_reads_and_ends(base: str, browsers: FakeBrowsers):
+async def test_anchors_async_client_starts_reads_and_ends(base: str, browsers: FakeBrowsers, vendor: Vendor):
     """
     With and without a body, by id, by list and by tag.
     """
@@ -125,7 +122,7 @@ async def test_anchors_async_client_starts_reads_and_ends(base: str, browsers: F
     assert [bare.data.id] == [browser.id for browser in browsers.list(alive=True)]
 
 
-async def test_anchors_blocking_client_ends_all(base: str, browsers: FakeBrowsers):
+async def test_anchors_blocking_client_ends_all(base: str, browsers: FakeBrowsers, vendor: Vendor):
     """
     The end of all ends all; an empty id is refused and ends nothing.
     """

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from firecrawl_interact.server.fake import FakeBrowsers
+    from tests.judges.conftest import Vendor
 
 KEY = "fc-TEST"
 PAGE = """data:text/html,<title>Here</title><style>*{margin:0}</style><body style="height:4000px">
 <input id=a style="position:absolute;left:0;top:0;width:200px;height:40px" onfocus="document.title='in'">"""
-
-
-def vendor(module: str = "anchorbrowser") -> Any:
-    """Import the SDK, whatever it warns of meanwhile; skip where it is not installed."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return pytest.importorskip(module, reason=f"{module} is not installed")
 
 
 async def until_ready(client: Any, request_id: str) -> Any:
@@ -37,11 +30,13 @@ async def until_done(client: Any, batch_id: str) -> Any:
             return batch
 
 
-async def test_anchors_client_starts_asynchronously_and_in_batches(base: str, browsers: FakeBrowsers):
+async def test_anchors_client_starts_asynchronously_and_in_batches(
+    base: str, browsers: FakeBrowsers, vendor: Vendor
+):
     """
     It waits for what it asked for, with its own models, and ends it.
     """
-    anchorbrowser = vendor()
+    anchorbrowser = vendor("anchorbrowser")
     async with asyncio.timeout(30), anchorbrowser.AsyncAnchorbrowser(api_key=KEY, base_url=base) as client:
         asked = await client.sessions.create_session_async(session={"tags": ["mine"]})
         ready = await until_ready(client, asked.data.request_id)
@@ -63,11 +58,11 @@ async def test_anchors_client_starts_asynchronously_and_in_batches(base: str, br
     assert () == browsers.list(alive=True)
 
 
-async def test_anchors_client_keeps_profiles_and_reads_its_account(base: str):
+async def test_anchors_client_keeps_profiles_and_reads_its_account(base: str, vendor: Vendor):
     """
     Profiles from a session, usage and billing fit its models.
     """
-    anchorbrowser = vendor()
+    anchorbrowser = vendor("anchorbrowser")
     async with asyncio.timeout(30), anchorbrowser.AsyncAnchorbrowser(api_key=KEY, base_url=base) as client:
         made = await client.sessions.create_session()
         session_id = made.data.id
@@ -91,11 +86,11 @@ async def test_anchors_client_keeps_profiles_and_reads_its_account(base: str):
     assert 0 == recordings.data.count
 
 
-async def test_anchors_client_controls_a_real_browser(real_base: str):
+async def test_anchors_client_controls_a_real_browser(real_base: str, vendor: Vendor):
     """
     Pages, picture, mouse, keys, wheel and clipboard, each by its own method.
     """
-    anchorbrowser = vendor()
+    anchorbrowser = vendor("anchorbrowser")
     async with (
         asyncio.timeout(60),
         anchorbrowser.AsyncAnchorbrowser(api_key=KEY, base_url=real_base) as client,

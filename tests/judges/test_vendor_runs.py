@@ -4,25 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import os
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aiohttp import web
 
-from firecrawl_interact.errors import LocalBrowserError
-from firecrawl_interact.server import binary
-from firecrawl_interact.server.access_log import AccessLogger
-from firecrawl_interact.server.app import build_app
-from firecrawl_interact.server.browsers import Browsers
-from firecrawl_interact.server.chromium import ChromiumLauncher
 from firecrawl_interact.server.interpreters.runs import ProcessRuns
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from tests.judges.conftest import Judge
+    from tests.judges.conftest import Judge, Vendor
 
 KEY = "fc-TEST"
 PAGE = "data:text/html,<title>Shop</title><button onclick=\"document.title='Clicked'\">Click</button>"
@@ -33,35 +22,17 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture
-async def base() -> AsyncIterator[str]:
-    """The base URL of a server of real browsers that runs code."""
-    wanted = os.environ.get("FIRECRAWL_INTERACT_BROWSER")
-    try:
-        binary.find(wanted)
-    except LocalBrowserError as error:
-        pytest.skip(f"no browser here: {error}")
-    runs = ProcessRuns()
-    app = build_app(browsers=Browsers(ChromiumLauncher(wanted), attendants=[runs]), key=KEY, runs=runs)
-    runner = web.AppRunner(app, access_log_class=AccessLogger)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
+def runs() -> ProcessRuns:
+    return ProcessRuns()
 
 
-def firecrawl() -> Any:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return pytest.importorskip("firecrawl", reason="firecrawl is not installed")
-
-
-async def test_firecrawls_blocking_client_runs_code_in_all_languages(base: str):
+async def test_firecrawls_blocking_client_runs_code_in_all_languages(real_base: str, vendor: Vendor):
     """
     Values, output, exit codes and kills are what its models expect; bash is its default.
     """
 
     def drive() -> list[Any]:
-        client = firecrawl().Firecrawl(api_key=KEY, api_url=base)
+        client = vendor("firecrawl").Firecrawl(api_key=KEY, api_url=real_base)
         session_id = client.browser(ttl=60).id
         open_page = f"await page.goto({PAGE!r}); await page.title()"
         ran = [
@@ -83,12 +54,12 @@ async def test_firecrawls_blocking_client_runs_code_in_all_languages(base: str):
     assert (True, True, "Execution failed") == (killed.success, killed.killed, killed.error)
 
 
-async def test_firecrawls_async_client_works_on_in_a_scraped_page(base: str):
+async def test_firecrawls_async_client_works_on_in_a_scraped_page(real_base: str, vendor: Vendor):
     """
     It finds the job's id in the scrape's answer, the page as it was left, and takes the stop's receipt.
     """
-    client = firecrawl().AsyncFirecrawl(api_key=KEY, api_url=base)
-    errors = pytest.importorskip("firecrawl.v2.utils.error_handler")
+    client = vendor("firecrawl").AsyncFirecrawl(api_key=KEY, api_url=real_base)
+    errors = vendor("firecrawl.v2.utils.error_handler")
 
     async with asyncio.timeout(60):
         scrape = await client.scrape(PAGE, actions=[{"type": "click", "selector": "button"}])
@@ -106,11 +77,11 @@ async def test_firecrawls_async_client_works_on_in_a_scraped_page(base: str):
     assert 410 == gone.value.status_code
 
 
-async def test_firecrawls_javascript_client_runs_code_in_both_kinds_of_session(judge: Judge, base: str):
+async def test_firecrawls_javascript_client_runs_code_in_both_kinds_of_session(judge: Judge, real_base: str):
     """
     Failures are returned, the time limit too, and what is gone is raised.
     """
-    seen = await judge("firecrawl_runs.mjs", "@mendable/firecrawl-js", base=base, page=PAGE)
+    seen = await judge("firecrawl_runs.mjs", "@mendable/firecrawl-js", base=real_base, page=PAGE)
 
     assert {
         "executed": {"result": "Shop", "exitCode": 0},
