@@ -48,6 +48,7 @@ class Record:
         self._line = backend.line()
         self._guardian: Guardian | None = layers.guardian if self._line is not None else None
         self._ledger: Ledger | None = None
+        self._asked: Ledger | None = None  # It may hold our entry, though a write failed or was broken off.
         self._create_within = create_within
         self._relayed = relayed
         # Whether a ledger is meant to know: without it nobody can say what others made.
@@ -74,7 +75,7 @@ class Record:
         now = time.time()
         if not self._relayed:
             self._plan_with_guardian(now)
-        ledger = self._layers.ledger
+        ledger = self._asked = self._layers.ledger
         if ledger is not None and await self._write(self._plan_in(ledger, now)):
             self._ledger = ledger
 
@@ -90,6 +91,7 @@ class Record:
             await self.plan()
             await self.opened(debt)
             return Taking(held=False)
+        self._asked = ledger
         now = time.time()
         taking = Taking(held=False)
 
@@ -174,9 +176,7 @@ class Record:
         """Tell that nothing is owed: the session is gone, or never came to be."""
         if self._guardian is not None:
             self._guardian.settled(self.id)
-        if self._ledger is not None:
-            # Not waited for: were it lost, the next sweep would end a session that is gone.
-            self._ledger.settled_soon(self.id)
+        self._strike_out_soon()
 
     async def let_go(self) -> None:
         """Tell that the session is given up on purpose, and return once that is written down."""
@@ -184,11 +184,22 @@ class Record:
             self._guardian.settled(self.id)
         if self._ledger is not None:
             await self._write(self._ledger.settled(self.id))
+        else:
+            self._strike_out_soon()  # Or a sweep could end what was given up.
 
     def hand_over(self) -> None:
         """Ask the guardian to go on by itself, though its owner lives."""
         if self._guardian is not None:
             self._guardian.hand_over(self.id)
+
+    def _strike_out_soon(self) -> None:
+        """Not waited for: were it lost, the next sweep would end a session that is gone."""
+        if self._asked is None:
+            return
+        try:
+            self._asked.settled_soon(self.id)
+        except Exception as error:  # noqa: BLE001  # boundary: a ledger of the caller's own
+            self._layers.ledger_failed(error)
 
     async def _write(self, call: Awaitable[None]) -> bool:
         """Have the ledger write something, within bounds; a ledger that cannot is left out."""

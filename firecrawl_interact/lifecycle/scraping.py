@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -173,6 +174,9 @@ class Scraping:
         try:
             answer = await hub.transport(self._backend).send(request, timeout=within, fresh=True)
             started = self._scraper.scrape_started(answer)
+        except asyncio.CancelledError:  # Ended by the end clock, with the POST under way.
+            self._lost = True
+            raise
         except Exception as error:  # noqa: BLE001  # boundary: a third party's transport; raised where somebody waits
             if isinstance(error, TransportError) and not error.sent:
                 self._nothing_started(debt)

@@ -116,6 +116,42 @@ async def test_ledger_that_breaks_costs_no_session(monkeypatch, backend, verb, f
     assert ["s1"] == backend.deleted
 
 
+class Slow(MemoryLedger):
+    """A ledger that writes, and is not heard of in time."""
+
+    async def opened(self, entry_id, session_id, expires_at):
+        await super().opened(entry_id, session_id, expires_at)
+        await asyncio.Event().wait()
+
+
+async def test_given_up_session_is_struck_out_of_a_ledger_that_was_left_out(monkeypatch, backend):
+    """What a slow ledger has written all the same must not have a sweep end what was given up."""
+    monkeypatch.setattr(bounds, "LEDGER_ANSWER", 0.05)
+    ledger = Slow()
+    async with asyncio.timeout(5):
+        session = await Session.create(backend=backend, ledger=ledger)
+        written = [entry.session_id for entry in await ledger.owed()]
+        await session.detach()
+    owed = await ledger.owed()
+    async with backend:
+        await backend.delete(session.id)
+
+    assert (["s1"], []) == (written, owed)
+
+
+async def test_ledger_that_cannot_forget_costs_no_close(backend):
+    """A ledger's error while the session ends is no reason to call the end unconfirmed."""
+
+    class Stubborn(MemoryLedger):
+        def settled_soon(self, entry_id):
+            raise RuntimeError("bug")
+
+    async with Session.create(backend=backend, ledger=Stubborn()) as session:
+        pass
+
+    assert session.receipt.confirmed
+
+
 class BrokenReader(MemoryBackend):
     """A backend that cannot read what it gets."""
 
