@@ -21,7 +21,7 @@ LOG_LENGTH = 2000  # Events remembered in order; a storm must not eat the memory
 _ROUTES = tuple(
     (kind, method, re.compile(pattern))
     for kind, method, pattern in (
-        (CREATE, "POST", r"/v2/(?:interact|browser)|/v1/sessions"),
+        (CREATE, "POST", r"/v2/(?:interact|browser)|/v1/sessions(?:/async)?"),
         (RUN, "POST", r"/v2/scrape/([^/]+)/interact"),
         (STOP, "DELETE", r"/v2/scrape/([^/]+)/interact"),
         (EXECUTE, "POST", r"/v2/(?:interact|browser)/([^/]+)/execute"),

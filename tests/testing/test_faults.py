@@ -81,6 +81,7 @@ async def serve():
         ("POST", "/v2/interact", ("create", None)),
         ("POST", "/v2/browser/", ("create", None)),
         ("POST", "/v1/sessions", ("create", None)),
+        ("POST", "/v1/sessions/async", ("create", None)),
         ("DELETE", "/v2/interact/a1", ("delete", "a1")),
         ("DELETE", "/v1/sessions/a1", ("delete", "a1")),
         ("DELETE", "/v1/sessions/all", ("delete_all", None)),
