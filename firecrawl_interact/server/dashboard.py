@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from importlib.resources import files
 from typing import Any
+from urllib.parse import parse_qs
 
 from aiohttp import hdrs, web
 
@@ -12,11 +13,13 @@ from firecrawl_interact.server import links
 from firecrawl_interact.server.auth import OWN_TEAM
 from firecrawl_interact.server.keys import BROWSERS, COUNTS, KEYRING, LOGINS, SCREENCASTS
 from firecrawl_interact.server.logins import LIFETIME
+from firecrawl_interact.server.received import body_of
 from firecrawl_interact.server.record import Browser
 
 COOKIE = "firecrawl_interact_dashboard"
 
 _PATH = "/dashboard"
+_LONGEST_FORM = 4096  # Bytes: it holds a key, and who sends it has not shown one yet.
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
@@ -53,8 +56,9 @@ async def _file(request: web.Request) -> web.Response:
 
 async def _log_in(request: web.Request) -> web.Response:
     _demand_own_page(request)
-    shown = (await request.post()).get("key", "")
-    team = request.app[KEYRING].team(shown) if isinstance(shown, str) else None
+    form = await body_of(request, most=_LONGEST_FORM)
+    shown = parse_qs(form.decode(errors="surrogateescape")).get("key", [""])[0]
+    team = request.app[KEYRING].team(shown)
     if team is None:
         return _text("login.html", status=401, refused="This key does not open the server.")
     answer = web.HTTPSeeOther("/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -16,6 +17,8 @@ _READING = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
 _FOREIGN = frozenset({"cross-site", "same-site"})  # Another port of this host is not us either.
 _DASHBOARD = "/"  # A page elsewhere may link to it: it shows nobody anything without a login.
 _KNOWN_HOSTS = 256  # Host headers remembered as good; they differ in spelling and port only.
+# What links are built from must be no more than a name and a port: not "127.0.0.1:80@evil.example".
+_HOST = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<name>[0-9A-Za-z._-]+))(?::[0-9]{1,5})?")
 
 
 def doors(hosts: Iterable[str], refuse: Refuse, *, linked: str) -> Middleware:
@@ -37,6 +40,8 @@ def doors(hosts: Iterable[str], refuse: Refuse, *, linked: str) -> Middleware:
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not request.raw_path.startswith("/"):
+            return refuse(request, 400, "This server is no proxy.")
         headers = request.headers
         host = headers.get(hdrs.HOST, "")
         if host not in good:
@@ -45,10 +50,9 @@ def doors(hosts: Iterable[str], refuse: Refuse, *, linked: str) -> Middleware:
             if len(good) < _KNOWN_HOSTS:
                 good.add(host)
         origin = headers.get(hdrs.ORIGIN)
-        if origin is not None and origin != f"{request.scheme}://{host}":
-            upgrade = headers.get(hdrs.UPGRADE, "").lower() == "websocket"
-            if upgrade or request.method not in _READING:
-                return refuse(request, 403, "Requests from other sites are not served.")
+        foreign = origin is not None and origin != f"{request.scheme}://{host}"
+        if foreign and (hdrs.UPGRADE in headers or request.method not in _READING):
+            return refuse(request, 403, "Requests from other sites are not served.")
         path = request.path
         if headers.get("Sec-Fetch-Site") in _FOREIGN and path != _DASHBOARD and not path.startswith(linked):
             return refuse(request, 403, "Requests from other sites are not served.")
@@ -62,11 +66,10 @@ def _ours(request: web.Request, host: str, names: frozenset[str]) -> bool:
     if name in names:
         return True
     own: tuple[Any, ...] | None = request.get_extra_info("sockname")
-    return own is not None and name == own[0]
+    return name is not None and own is not None and name == own[0]
 
 
-def _host_name(host: str) -> str:
-    """Cut the port off, and the brackets of an IPv6 address."""
-    if host.startswith("["):
-        return host[1:].partition("]")[0].lower()
-    return host.rpartition(":")[0].lower() if ":" in host else host.lower()
+def _host_name(host: str) -> str | None:
+    """Cut the port off, and the brackets of an IPv6 address; None if it is no host."""
+    found = _HOST.fullmatch(host)
+    return None if found is None else (found["six"] or found["name"]).lower()

@@ -146,7 +146,8 @@ async def _knock(request: web.Request, endpoint: Endpoint) -> _Handshake:
     loop = asyncio.get_running_loop()
     transport, browser = await loop.create_connection(_Handshake, endpoint.host, endpoint.port)
     try:
-        transport.write("\r\n".join(lines).encode() + _HEAD_END)
+        # Header bytes need not be UTF-8.
+        transport.write("\r\n".join(lines).encode(errors="surrogateescape") + _HEAD_END)
         await browser.answered
     except BaseException:
         transport.abort()

@@ -51,7 +51,6 @@ def player() -> str:
     return _read(_PLAYER).replace("{version}", _version())
 
 
-@functools.cache
 def part(name: str) -> tuple[str, str] | None:
     """Return text and type of a file that the page loads; None for any other name."""
     kind = _KINDS.get(name)
@@ -64,5 +63,6 @@ def _version() -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+@functools.cache  # Of our own names only: what strangers ask for must not be remembered.
 def _read(name: str) -> str:
     return files("firecrawl_interact.server").joinpath("static", name).read_text(encoding="utf-8")

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from firecrawl_interact.server.access_log import AccessLogger
 from firecrawl_interact.server.app import build_app
 from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.capacity import LimitedLauncher
@@ -18,6 +17,8 @@ from firecrawl_interact.server.chromium import ChromiumLauncher
 from firecrawl_interact.server.fault_switches import switched
 from firecrawl_interact.server.interpreters.runs import ProcessRuns
 from firecrawl_interact.server.keys import COUNTS
+from firecrawl_interact.server.listening import runner_for
+from firecrawl_interact.server.porter import Porter
 from firecrawl_interact.server.profile_store import ProfileFolder, own_folder
 from firecrawl_interact.server.room import take_all_descriptors
 from firecrawl_interact.server.settings import ServerSettings
@@ -89,19 +90,20 @@ async def serve(
         settings = switched(settings, faults.switches)
     app = build_app(browsers=browsers, key=key, faults=faults, settings=settings, runs=runs)
     app[COUNTS].spares = lambda: spares.ready
-    runner = web.AppRunner(app, access_log_class=AccessLogger, shutdown_timeout=DRAIN)
+    porter = Porter()
+    runner = runner_for(app, porter, shutdown_timeout=DRAIN)
     await runner.setup()
     reasons: list[asyncio.Future[Any]] = [asyncio.ensure_future(stop.wait())]
     if until is not None:
         reasons.append(asyncio.ensure_future(until))
-    watching = asyncio.create_task(Watchdog(browsers).run())
+    watching = [asyncio.create_task(work) for work in (Watchdog(browsers).run(), porter.run(runner))]
     try:
         await web.TCPSite(runner, host, port).start()
         announce(_base_url(runner.addresses[0]))
         spares.fill()
         await asyncio.wait(reasons, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in (*reasons, watching):
+        for task in (*reasons, *watching):
             task.cancel()
         await runner.cleanup()
 

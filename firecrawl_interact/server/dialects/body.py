@@ -7,6 +7,8 @@ from typing import Any, cast
 
 from aiohttp import web
 
+from firecrawl_interact.server.received import body_of
+
 
 class MalformedBodyError(Exception):
     """The body is not JSON, or neither an object nor an array."""
@@ -18,8 +20,9 @@ async def json_body(request: web.Request) -> dict[str, Any] | list[Any]:
 
     Raises:
         MalformedBodyError: It is not JSON, or a bare value (Express's parser refuses those too).
+        HTTPException: It broke off, is too long, or did not come in time.
     """
-    raw = await request.read()
+    raw = await body_of(request)
     if not raw:
         return {}
     try:

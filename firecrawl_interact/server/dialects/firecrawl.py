@@ -39,7 +39,8 @@ def routes() -> list[web.RouteDef]:
             web.get(prefix + "/{session_id}", guarded(_status)),
             web.delete(prefix + "/{session_id}", guarded(_delete)),
         ]
-    return [*table, web.route(hdrs.METH_ANY, "/v2/{tail:.*}", guarded(_no_route))]
+    rest = "/v2/{tail:(?s:.*)}"  # A line's end is part of it.
+    return [*table, web.route(hdrs.METH_ANY, rest, guarded(_no_route))]
 
 
 async def _create(request: web.Request, team: str) -> wire.CreateReply:
