@@ -18,7 +18,17 @@ from aiohttp.typedefs import Handler, Middleware
 from firecrawl_interact.server import lab_api
 from firecrawl_interact.server.fault_rules import Action, Rule, When, read_rules
 from firecrawl_interact.server.fault_switches import read_switches
-from firecrawl_interact.server.traffic import CREATE, DELETE, DELETE_ALL, LIST, STOP, Traffic, classify
+from firecrawl_interact.server.keys import BROWSERS
+from firecrawl_interact.server.traffic import (
+    CREATE,
+    DELETE,
+    DELETE_ALL,
+    FOREIGN,
+    LIST,
+    STOP,
+    Traffic,
+    classify,
+)
 
 FOREIGN_HEADER = "X-Lab-Foreign"  # A request that carries it is somebody else's: no faults, other books.
 
@@ -93,7 +103,8 @@ class FaultPlan:
         return cls.from_json(json.loads(Path(path).read_text(encoding="utf-8")))
 
     def setup(self, app: web.Application) -> None:
-        """Let go of held requests when the server ends; aiohttp would wait a minute for them."""
+        """Book what starts and ends; let go of held requests at the end: aiohttp would wait a minute."""
+        app[BROWSERS].attendants.append(self.traffic)
         app.on_shutdown.append(self._let_go)
 
     def middleware(self) -> Middleware:
@@ -156,6 +167,7 @@ class FaultPlan:
         # Read now: a close with unread bytes would be a reset, and "received" would be a lie.
         await request.read()
         foreign = FOREIGN_HEADER in request.headers
+        FOREIGN.set(foreign)
 
         async def serve() -> web.StreamResponse:
             response = await _answer_of(handler, request)

@@ -7,14 +7,18 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 import attrs
+
+from firecrawl_interact.server.record import Browser
 
 CREATE, DELETE, DELETE_ALL, GET, LIST = "create", "delete", "delete_all", "get", "list"
 RUN, STOP, EXECUTE, OTHER = "run", "stop", "execute", "other"
 KINDS = frozenset({CREATE, DELETE, DELETE_ALL, GET, LIST, RUN, STOP, EXECUTE, OTHER})
 
+FOREIGN: ContextVar[bool] = ContextVar("firecrawl_interact_foreign", default=False)  # The request's.
 LOG_LENGTH = 2000  # Events remembered in order; a storm must not eat the memory.
 
 # First match wins: reserved words stand before ids.
@@ -24,7 +28,7 @@ _ROUTES = tuple(
         (CREATE, "POST", r"/v2/(?:interact|browser)|/v1/sessions(?:/async)?"),
         (RUN, "POST", r"/v2/scrape/([^/]+)/interact"),
         (STOP, "DELETE", r"/v2/scrape/([^/]+)/interact"),
-        (EXECUTE, "POST", r"/v2/(?:interact|browser)/([^/]+)/execute"),
+        (EXECUTE, "POST", r"/v2/(?:interact|browser)/([^/]+)/execute|/v1/tools/execute-code"),
         (DELETE_ALL, "DELETE", r"/v1/sessions/all"),
         (DELETE, "DELETE", r"/(?:v2/interact|v2/browser|v1/sessions)/([^/]+)"),
         (LIST, "GET", r"/v2/(?:interact|browser)|/v1/sessions(?:/all/status)?"),
@@ -76,6 +80,7 @@ class Traffic:
     deletes: Counter[str] = attrs.field(factory=Counter[str])
     busy: int = 0
     log: list[tuple[float, str, str | None]] = attrs.field(factory=list[tuple[float, str, str | None]])
+    _known: set[str] = attrs.field(factory=set[str])
     _started: float = attrs.field(factory=time.monotonic)
     _waiters: list[asyncio.Future[None]] = attrs.field(factory=list[asyncio.Future[None]])
 
@@ -91,19 +96,24 @@ class Traffic:
 
     def took_effect(self, kind: str, session_id: str | None, *, foreign: bool) -> None:
         """Book what a successful request changed."""
-        if kind in {CREATE, RUN} and session_id is not None:
-            if session_id not in self.live | self.foreign:
-                (self.foreign if foreign else self.live).add(session_id)
-                self.foreign_made += foreign
-                if not foreign:
-                    self.made.append(session_id)
-        elif kind in {DELETE, STOP} and session_id is not None:
-            self.live.discard(session_id)
-            self.foreign.discard(session_id)
+        if kind == CREATE and session_id is not None:
+            self._book(session_id, foreign=foreign)
+        elif kind == DELETE and session_id is not None:
+            self._strike_out(session_id)
         elif kind == DELETE_ALL:
             self.live.clear()
             self.foreign.clear()
         self.happened(f"{kind}.done", session_id)
+
+    async def started(self, browser: Browser) -> None:
+        """Book a browser, also one that no answer tells of: it was asked for by a run, or starts later."""
+        self._book(browser.id, foreign=FOREIGN.get())
+        self.happened("browser.started", browser.id)
+
+    async def ending(self, browser: Browser) -> None:
+        """Strike it out."""
+        self._strike_out(browser.id)
+        self.happened("browser.ending", browser.id)
 
     async def until(self, condition: Callable[[Traffic], bool], *, timeout: float) -> bool:
         """Wait until a condition holds; False if it did not in *timeout* seconds."""
@@ -116,6 +126,21 @@ class Traffic:
         except TimeoutError:
             return False
         return True
+
+    def _book(self, session_id: str, *, foreign: bool) -> None:
+        if session_id in self._known:
+            return
+        self._known.add(session_id)
+        if foreign:
+            self.foreign.add(session_id)
+            self.foreign_made += 1
+        else:
+            self.live.add(session_id)
+            self.made.append(session_id)
+
+    def _strike_out(self, session_id: str) -> None:
+        self.live.discard(session_id)
+        self.foreign.discard(session_id)
 
     def as_json(self) -> dict[str, Any]:
         """Return all of it as JSON data."""

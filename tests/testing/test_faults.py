@@ -88,6 +88,7 @@ async def serve():
         ("GET", "/v1/sessions/all/status", ("list", None)),
         ("GET", "/v2/browser/a1", ("get", "a1")),
         ("POST", "/v2/browser/a1/execute", ("execute", "a1")),
+        ("POST", "/v1/tools/execute-code", ("execute", None)),
         ("POST", "/v2/scrape/j1/interact", ("run", "j1")),
         ("DELETE", "/v2/scrape/j1/interact", ("stop", "j1")),
         ("GET", "/dashboard", ("other", None)),
@@ -109,6 +110,22 @@ async def test_a_cut_create_takes_effect_only_after(serve, do, when, made):
         await lab.create()
 
     assert made == len(lab.plan.traffic.live)
+
+
+async def test_a_browser_that_no_answer_names_is_booked(serve):
+    """What an asynchronous start makes counts as the asking client's, or as somebody else's."""
+    lab = await serve()
+    for headers in (ANCHOR_KEY, ANCHOR_KEY | {FOREIGN_HEADER: "1"}):
+        await lab.send("POST", "/v1/sessions/async", headers, json={})
+    traffic = lab.plan.traffic
+    both = await traffic.until(lambda them: them.counts["browser.started"] == 2, timeout=5)
+
+    assert both
+    assert (1, 1, 1) == (len(traffic.live), len(traffic.made), traffic.foreign_made)
+    for session_id in (*traffic.live, *traffic.foreign):
+        await lab.send("DELETE", f"/v1/sessions/{session_id}", ANCHOR_KEY)
+
+    assert (set(), set()) == (traffic.live, traffic.foreign)
 
 
 async def test_a_reset_is_a_reset(serve):
