@@ -19,11 +19,12 @@ from aiohttp import web
 
 from firecrawl_interact.errors import LocalBrowserError
 from firecrawl_interact.server import binary, cdp
-from firecrawl_interact.server.access_log import AccessLogger
 from firecrawl_interact.server.app import build_app
 from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.chromium import ChromiumLauncher
 from firecrawl_interact.server.fake import FakeBrowsers
+from firecrawl_interact.server.listening import runner_for
+from firecrawl_interact.server.porter import Porter
 
 KEY = "fc-TEST"
 
@@ -93,7 +94,7 @@ async def serve(clock: Clock) -> AsyncIterator[Serve]:
     ) -> Server:
         browsers = FakeBrowsers(limit=limit, delay=delay, clock=clock)
         app = build_app(browsers=browsers, key=key, **options)
-        runner = web.AppRunner(app, access_log_class=AccessLogger)
+        runner = runner_for(app, Porter())
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         base = f"http://127.0.0.1:{runner.addresses[0][1]}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, cast
 
 from aiohttp import web
@@ -41,6 +42,8 @@ def _refuse_constant(name: str) -> None:
 def _number(text: str) -> float:
     """Read a number as JavaScript does, where 60.0 is the integer 60."""
     number = float(text)
+    if math.isinf(number):
+        raise ValueError("A number is too large.")  # There is no way to write it into an answer.
     return int(number) if number.is_integer() else number
 
 
