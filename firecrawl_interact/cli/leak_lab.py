@@ -69,8 +69,10 @@ def run(args: argparse.Namespace) -> int:
     from firecrawl_interact.testing.leak_lab.scenario import DIALECTS, Verdict
 
     dialects = DIALECTS if args.dialect == "both" else (args.dialect,)
+    adapter: str = adapters.BUILT_IN.get(args.adapter) or args.adapter
+    own = adapter == adapters.BUILT_IN["sdk"]
     try:
-        chosen = runner.cases(dialects=dialects, loop=args.loop, only=args.only, fast=args.fast)
+        chosen = runner.cases(dialects=dialects, loop=args.loop, only=args.only, fast=args.fast, own=own)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
@@ -79,7 +81,6 @@ def run(args: argparse.Namespace) -> int:
             print(f"{case.scenario.group}/{case.scenario.name} [{case.dialect}, {case.loop}]")
         return 0
 
-    adapter: str = adapters.BUILT_IN.get(args.adapter) or args.adapter
     try:
         runner.check_adapter(adapter)
     except ValueError as error:

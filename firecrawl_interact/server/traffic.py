@@ -107,13 +107,15 @@ class Traffic:
 
     async def started(self, browser: Browser) -> None:
         """Book a browser, also one that no answer tells of: it was asked for by a run, or starts later."""
-        self._book(browser.id, foreign=FOREIGN.get())
-        self.happened("browser.started", browser.id)
+        foreign = FOREIGN.get()
+        self._book(browser.id, foreign=foreign)
+        self.happened("foreign.started" if foreign else "browser.started", browser.id)
 
     async def ending(self, browser: Browser) -> None:
         """Strike it out."""
+        foreign = browser.id in self.foreign
         self._strike_out(browser.id)
-        self.happened("browser.ending", browser.id)
+        self.happened("foreign.ending" if foreign else "browser.ending", browser.id)
 
     async def until(self, condition: Callable[[Traffic], bool], *, timeout: float) -> bool:
         """Wait until a condition holds; False if it did not in *timeout* seconds."""

@@ -87,7 +87,29 @@ def test_the_catalogue_covers_every_group_in_both_dialects():
         "restart",
         "delete",
         "create",
+        "execute",
+        "scrape",
+        "async",
+        "hedge",
+        "hand-over",
     } <= {case.scenario.group for case in cases}
+
+
+def test_what_only_this_package_offers_is_tried_on_no_other_client(capsys):
+    """Runs, scraped pages, hedged creates: whoever has none cannot fail at them."""
+    code = main(["leak-lab", "--list", "--adapter", "naive", "--only", "hedge", "--only", "ok"])
+
+    assert (0, ["plain/ok [firecrawl, asyncio]", "plain/ok [anchor, asyncio]"]) == (
+        code,
+        capsys.readouterr().out.splitlines(),
+    )
+
+
+def test_a_wire_that_cannot_express_a_scenario_is_left_out():
+    """Scraped pages are Firecrawl's, asynchronous starts are Anchor's."""
+    found = {(case.scenario.group, case.dialect) for case in runner.cases(only=["scrape", "async"])}
+
+    assert {("scrape", "firecrawl"), ("async", "anchor")} == found
 
 
 def test_the_command_prints_verdicts_and_sums_as_json_lines(capsys):

@@ -25,11 +25,11 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from firecrawl_interact import PendingSession, Session
+    from firecrawl_interact import FirecrawlBackend, Session
 
 TTL = 120  # Seconds.
 
@@ -38,15 +38,51 @@ BUILT_IN = {
 }  # Short names for `--adapter`.
 
 
-def sdk(url: str, key: str, dialect: str, **options: Any) -> PendingSession[Session]:
-    """Open a session with this package, every layer on."""
-    from firecrawl_interact import AnchorBackend, FirecrawlBackend, Session
+def sdk(
+    url: str, key: str, dialect: str, *, way: str = "create", **options: Any
+) -> AbstractAsyncContextManager[Session]:
+    """
+    Open a session with this package, every layer on.
 
-    backend = {"firecrawl": FirecrawlBackend, "anchor": AnchorBackend}[dialect]
-    return Session.create(ttl=TTL, backend=backend(api_key=key, base_url=url), **options)
+    Args:
+        url: Origin of the provider.
+
+        key: API key.
+
+        dialect: Whose wire to speak.
+
+        way: ``create``; ``async`` (a start that is asked after), ``hedge`` (the other dialect is
+            asked, too), ``scrape`` (a scraped page) or ``attach`` (by *ref*).
+
+        options: For the method of `Session`.
+    """
+    from firecrawl_interact import AnchorBackend, FirecrawlBackend, Session, SessionRef
+
+    firecrawl = FirecrawlBackend(api_key=key, base_url=url)
+    anchor = AnchorBackend(api_key=key, base_url=url, async_start=way == "async")
+    asked = [firecrawl, anchor] if dialect == "firecrawl" else [anchor, firecrawl]
+    match way:
+        case "scrape":
+            return _scraped(firecrawl, **options)
+        case "attach":
+            ref = SessionRef.from_json(options.pop("ref"))
+            return Session.attach(ref, backend=asked[0], owned=True, **options)
+        case "hedge":
+            return Session.create(ttl=TTL, backend=asked, **options)
+        case _:
+            return Session.create(ttl=TTL, backend=asked[0], **options)
 
 
 sdk.exact_errors = True  # type: ignore[attr-defined]  # Scenarios name our classes of errors.
+
+
+@asynccontextmanager
+async def _scraped(backend: FirecrawlBackend, **options: Any) -> AsyncGenerator[Session]:
+    from firecrawl_interact import Session
+
+    scrape = await backend.scrape("https://example.com")
+    async with Session.from_scrape(scrape, backend=backend, **options) as session:
+        yield session
 
 
 @asynccontextmanager

@@ -13,7 +13,7 @@ import attrs
 from aiohttp import web
 
 from firecrawl_interact.server.app import build_app
-from firecrawl_interact.server.fake import FakeBrowsers
+from firecrawl_interact.server.fake import FakeBrowsers, FakeRuns
 from firecrawl_interact.server.fault_rules import read_rules
 from firecrawl_interact.server.faults import FaultPlan
 
@@ -68,7 +68,7 @@ class Servers:
     async def open(self, request: web.Request) -> web.Response:
         """Start a server with the rules in the body, and say where it is."""
         plan = FaultPlan(rules=read_rules(json.loads(await request.read())))
-        app = build_app(browsers=FakeBrowsers(), faults=plan)
+        app = build_app(browsers=FakeBrowsers(), faults=plan, runs=FakeRuns())
         runner = web.AppRunner(app, shutdown_timeout=LEAVE_TIME, access_log=None)
         await runner.setup()
         doors = Doors(runner=runner)

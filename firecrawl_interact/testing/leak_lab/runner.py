@@ -27,6 +27,7 @@ def cases(
     loop: str = "asyncio",
     only: Iterable[str] = (),
     fast: bool = False,
+    own: bool = True,
 ) -> list[Case]:
     """
     Choose what to run; what this interpreter cannot run is left out.
@@ -40,6 +41,8 @@ def cases(
 
         fast: Only those of the short run.
 
+        own: Also those that only this package can be tried on.
+
     Raises:
         ValueError: A name is neither a group's nor a scenario's.
     """
@@ -52,7 +55,9 @@ def cases(
         for scenario in SCENARIOS
         for dialect in dialects
         if (not wanted or {scenario.name, scenario.group} & wanted)
+        and dialect in scenario.dialects
         and (scenario.fast or not fast)
+        and (own or not scenario.own)
         and _runs_here(scenario)
     ]
 

@@ -100,6 +100,10 @@ class Scenario:
 
         eager: Whether tasks start eagerly (Python 3.12 and later).
 
+        dialects: Whose wires can express it.
+
+        own: Whether it is about what only this package offers, so that no other client can be tried.
+
         fast: Whether it belongs to the short run.
     """
 
@@ -122,6 +126,8 @@ class Scenario:
     needs: tuple[str, ...] = ()
     loop: str | None = None
     eager: bool = False
+    dialects: tuple[str, ...] = DIALECTS
+    own: bool = False
     fast: bool = False
 
 

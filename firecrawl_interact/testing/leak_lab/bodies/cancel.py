@@ -37,7 +37,7 @@ async def in_body(bench: Bench) -> None:
 async def at(bench: Bench) -> None:
     """Cancel at an event, so many times, a turn of the loop between; then let held requests go on."""
     task = asyncio.create_task(once(bench))
-    await bench.seen(bench.args["event"])
+    await bench.seen(bench.args["event"], bench.args.get("count", 1))
     for _ in range(bench.args.get("times", 1)):
         task.cancel()
         await asyncio.sleep(0)

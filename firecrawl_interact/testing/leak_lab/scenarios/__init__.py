@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from firecrawl_interact.testing.leak_lab.scenario import Scenario
-from firecrawl_interact.testing.leak_lab.scenarios import answers, cancel, death, loops
+from firecrawl_interact.testing.leak_lab.scenarios import answers, cancel, death, loops, ways
 
 SCENARIOS: tuple[Scenario, ...] = (
     *cancel.SCENARIOS,
     *loops.SCENARIOS,
     *death.SCENARIOS,
     *answers.SCENARIOS,
+    *ways.SCENARIOS,
 )
