@@ -35,7 +35,7 @@ _TYPES = {"css": "text/css", "js": "text/javascript", "html": "text/html"}
 def routes() -> list[web.RouteDef]:
     """List the routes. The page itself is at the root, which it shares with Anchor's CDP."""
     return [
-        web.get(_PATH + "/{name:style.css|script.js}", _file),
+        web.get(_PATH + "/{name:look.css|dashboard.css|dashboard.js}", _file),
         web.get(_PATH + "/sessions", _sessions),
         web.get(_PATH + "/sessions/{browser_id}/frame", _frame),
         web.get(_PATH + "/sessions/{browser_id}/{kind:watch|control}", _live),
@@ -51,7 +51,7 @@ async def page(request: web.Request) -> web.Response:
 
 
 async def _file(request: web.Request) -> web.Response:
-    return _text(f"dashboard.{request.match_info['name'].rpartition('.')[2]}")
+    return _text(request.match_info["name"])
 
 
 async def _log_in(request: web.Request) -> web.Response:

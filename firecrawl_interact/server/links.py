@@ -51,6 +51,15 @@ def routes() -> list[web.RouteDef]:
     ]
 
 
+def refusal(refused: web.HTTPException, *, root: str = "") -> web.Response:
+    """Word a refusal for a person who opened a link; `root` leads up to the live pages."""
+    from firecrawl_interact.server import live_page  # Fakes need none.
+
+    text = live_page.refusal(refused.status, refused.text or refused.reason, root=root)
+    headers = PRIVATE | live_page.HEADERS
+    return web.Response(text=text, status=refused.status, content_type="text/html", headers=headers)
+
+
 async def pass_through(request: web.Request, browser: Browser) -> web.StreamResponse:
     """Connect the caller's WebSocket to the browser's own, for as long as both want."""
     endpoint = _endpoint(browser)
@@ -67,9 +76,12 @@ async def _cdp(request: web.Request) -> web.StreamResponse:
 
 
 async def _page(request: web.Request) -> web.StreamResponse:
-    browser = _let_in(request, "watch", "control")
     from firecrawl_interact.server import live_page  # Fakes need none.
 
+    try:
+        browser = _let_in(request, "watch", "control")
+    except (web.HTTPForbidden, web.HTTPGone) as refused:
+        return refusal(refused)
     text = live_page.page(control=_opens(request, browser) == "control")
     return web.Response(text=text, content_type="text/html", headers=PRIVATE | live_page.HEADERS)
 

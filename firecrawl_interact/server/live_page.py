@@ -19,8 +19,13 @@ PART_HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
-_PAGE, _PLAYER = "live_view.html", "replay.html"
+_PAGE, _PLAYER, _REFUSAL = "live_view.html", "replay.html", "refusal.html"
+_ADVICE = {
+    403: "It may have been copied in part, or it was for one viewer. Ask whoever gave it to you for another.",
+    410: "Ask whoever gave you the link.",
+}
 _KINDS = {
+    "live_tabs.js": "text/javascript",
     "live_view.css": "text/css",
     "live_view.js": "text/javascript",
     "live_bar.js": "text/javascript",
@@ -28,6 +33,7 @@ _KINDS = {
     "live_keys.js": "text/javascript",
     "live_screen.js": "text/javascript",
     "live_stream.js": "text/javascript",
+    "look.css": "text/css",
     "replay.css": "text/css",
     "replay.js": "text/javascript",
 }
@@ -49,6 +55,21 @@ def page(*, control: bool) -> str:
 def player() -> str:
     """Return the page that plays a recording; it asks for it beside its own address, with its own query."""
     return _read(_PLAYER).replace("{version}", _version())
+
+
+def refusal(status: int, title: str, *, root: str = "") -> str:
+    """
+    Return the page for a link that opens nothing, or nothing any more.
+
+    Args:
+        status: That of the answer.
+
+        title: What is the matter. A text of ours: nothing that a caller sent.
+
+        root: Way from the page's address up to that of the live pages.
+    """
+    text = _read(_REFUSAL).replace("{version}", _version()).replace("{root}", root)
+    return text.replace("{title}", title).replace("{advice}", _ADVICE[status])
 
 
 def part(name: str) -> tuple[str, str] | None:

@@ -8,7 +8,7 @@ import attrs
 from aiohttp import web
 
 from firecrawl_interact.server.keys import BROWSERS, REPLAYS
-from firecrawl_interact.server.links import LIVE, PRIVATE
+from firecrawl_interact.server.links import LIVE, PRIVATE, refusal
 from firecrawl_interact.server.record import Browser
 from firecrawl_interact.server.replays import Replay
 
@@ -36,7 +36,10 @@ def routes() -> list[web.RouteDef]:
 
 
 async def _page(request: web.Request) -> web.StreamResponse:
-    _let_in(request)
+    try:
+        _let_in(request)
+    except (web.HTTPForbidden, web.HTTPGone) as refused:
+        return refusal(refused, root="../")
     from firecrawl_interact.server import live_page  # Most servers record nothing.
 
     return web.Response(

@@ -74,7 +74,7 @@ class Feed:
         self.attends = attends
         self._news = asyncio.Event()
         self._frame: Frame | None = None
-        self._scene = Scene()
+        self._scene: Scene | None = None
 
     def __aiter__(self) -> AsyncIterator[Frame | Scene]:
         return self
@@ -89,7 +89,7 @@ class Feed:
         """Wait for what is new: a changed scene before the newest frame; None when the browser has gone."""
         cast = self.cast
         while True:
-            if self._scene != cast.scene:
+            if cast.stage.known and self._scene != cast.scene:
                 self._scene = cast.scene
                 return self._scene
             if cast.frame is not None and self._frame is not cast.frame:

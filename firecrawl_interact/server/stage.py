@@ -90,6 +90,8 @@ class Stage:
 
     Attributes:
         scene: What is shown now.
+
+        known: Whether the scene tells which pages there are; a stage begins without.
     """
 
     def __init__(
@@ -106,6 +108,7 @@ class Stage:
             on_scene: Called when `scene` is another one.
         """
         self.scene = Scene()
+        self.known = False
         self._screencast = screencast
         self._on_frame = on_frame
         self._on_scene = on_scene
@@ -228,6 +231,7 @@ class Stage:
             # Our own, between the browser's.
             case "titles":
                 self._tabs((await browser.call("Target.getTargets"))["targetInfos"])
+                self._know()
             case "attended":
                 await self._look_at_dialogs(browser)
             case "turn":
@@ -323,6 +327,11 @@ class Stage:
                 url = info["url"][:_LONGEST_MESSAGE]
                 tabs[number] = Tab(number=number, title=(info["title"] or url)[:_LONGEST_TITLE], url=url)
         self._change(tabs=tuple(tabs[number] for number in sorted(tabs)))
+
+    def _know(self) -> None:
+        if not self.known:
+            self.known = True
+            self._on_scene()
 
     def _change(self, **changes: Any) -> None:
         scene = attrs.evolve(self.scene, **changes)

@@ -213,11 +213,12 @@ async def test_the_pages_run_only_their_own_script(serve: Serve, http: aiohttp.C
     visitor = Visitor(await serve(key=None), http)
     page = await visitor.get("/")
     policy = page.headers["Content-Security-Policy"]
-    files = [await visitor.get(f"/dashboard/{name}") for name in ("style.css", "script.js")]
+    names = ("look.css", "dashboard.css", "dashboard.js")
+    files = [await visitor.get(f"/dashboard/{name}") for name in names]
 
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
-    assert ["text/css", "text/javascript"] == [
+    assert ["text/css", "text/css", "text/javascript"] == [
         answer.headers["Content-Type"].partition(";")[0] for answer in files
     ]
     assert "<style" not in page.body

@@ -6,11 +6,12 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
 import pytest
 from aiohttp import web
 
-from firecrawl_interact.server import binary, live_page
+from firecrawl_interact.server import binary, cdp, live_page
 from firecrawl_interact.server.record import EndReason
 
 if TYPE_CHECKING:
@@ -238,7 +239,7 @@ async def test_bar_goes_to_addresses_opens_turns_and_closes_tabs(stage: Stage, l
     """
     page = await noting(stage, look)
     await page.click("#open")
-    await page.locator(".tab:nth-child(2)[aria-selected=true]").wait_for()
+    await page.locator(".tab.active:nth-child(2)").wait_for()
     await page.fill("#address", "data:text/html,<title>Second</title><body bgcolor=blue>")
     await page.press("#address", "Enter")
     await drawn(page, "b > 200 && r < 60")
@@ -249,6 +250,59 @@ async def test_bar_goes_to_addresses_opens_turns_and_closes_tabs(stage: Stage, l
     await shows(page, "document.querySelectorAll('.tab').length === 1")
 
     assert ["ready"] == await stage.titles()
+
+
+async def test_keyboard_alone_leads_out_of_the_picture_and_through_the_tabs(stage: Stage, look: Look):
+    """
+    F6 leaves the picture and comes back to it; arrows turn to other pages, Delete closes one.
+    """
+    page = await noting(stage, look)
+    await page.click("#open")
+    await page.locator(".tab.active:nth-child(2)").wait_for()
+    await page.keyboard.press("F6")  # From the address, which a new page waits for.
+    await shows(page, "document.activeElement.id === 'keys'")
+    await page.keyboard.press("F6")
+    await shows(page, "document.activeElement.id === 'address'")
+    await page.focus(".tab.active [role=tab]")
+    await page.keyboard.press("ArrowLeft")
+    await page.locator(".tab.active:nth-child(1) [role=tab]:focus").wait_for()
+    await page.keyboard.press("End")
+    await page.locator(".tab.active:nth-child(2) [role=tab]:focus").wait_for()
+    await page.keyboard.press("Delete")
+    await page.locator(".tab.active:only-child [role=tab]:focus").wait_for()
+
+    assert ["ready"] == await stage.titles()
+
+
+async def test_page_says_that_there_is_none_when_all_are_closed(stage: Stage, look: Look):
+    """
+    Nobody sees a picture of a page that has gone, whether they looked before or come later.
+    """
+    before = await look(WATCH)
+    async with cdp.connect(stage.browser.engine.endpoint) as hand:
+        for target in await hand.pages():
+            await hand.call("Target.closeTarget", {"targetId": target})
+    await before.locator("#no-page").wait_for()
+    later = await look(CONTROL)
+    await later.locator("#no-page").wait_for()
+
+    assert [False] * 2 == [await page.locator("#screen").is_visible() for page in (before, later)]
+
+
+@pytest.mark.parametrize("end", ["", "/replay"])
+async def test_link_that_opens_nothing_is_answered_by_a_page(stage: Stage, end: str):
+    """
+    Whoever follows a link reads what is the matter, in the look of the other pages.
+    """
+    link = f"{stage.made[WATCH].partition('?')[0]}{end}"
+    async with stage.http.get(f"{link}?token=wrong") as answer:
+        text, status, kind = await answer.text(), answer.status, answer.content_type
+    (look_of_it,) = re.findall(r'href="([^"]+look\.css)"', text)
+    async with stage.http.get(urljoin(link, look_of_it)) as answer:
+        assert 200 == answer.status
+
+    assert (403, "text/html") == (status, kind)
+    assert "<h1>This link opens nothing.</h1>" in text
 
 
 async def test_dialog_is_answered_in_the_page(stage: Stage, look: Look):
@@ -381,7 +435,7 @@ async def test_page_is_made_of_its_own_files_only(stage: Stage):
 
     assert "unsafe" not in rules
     assert "frame-ancestors *" in rules
-    assert [(200, "public")] * 2 == answers
+    assert [(200, "public")] * 3 == answers
     assert stage.made["id"] not in text
 
 
@@ -389,7 +443,7 @@ def test_every_file_of_the_page_is_served():
     """
     What a script imports is there.
     """
-    for name in ("live_view.js", "live_input.js"):
+    for name in ("live_view.js", "live_input.js", "live_bar.js", "replay.js"):
         text, kind = live_page.part(name) or ("", "")
         imported = re.findall(r'(?:from|import\() ?"\./(\w+\.js)"', text)
 

@@ -11,7 +11,7 @@ const cards = new Map();     // By session id.
 
 function show(text, kind) {
   if (state.textContent !== text) { state.textContent = text; }
-  state.className = kind;
+  state.className = `dot ${kind}`;
 }
 
 function put(id, text) { document.getElementById(id).textContent = text; }
@@ -30,6 +30,9 @@ function make(session) {
   const image = shot.querySelector("img");
   card.querySelector(".id").textContent = session.id;
   card.querySelector(".id").title = session.id;
+  card.querySelector(".id").id = session.id;
+  // There are as many buttons of one name as cards: whoever hears them is told which is which.
+  for (const each of card.querySelectorAll(".actions > *")) { each.setAttribute("aria-describedby", session.id); }
   card.querySelector(".watch").href = shot.href = `${path}/watch`;
   card.querySelector(".control").href = `${path}/control`;
   shot.setAttribute("aria-label", `Watch session ${session.id}`);
@@ -114,6 +117,7 @@ async function look() {
     fill(card, session);
   }
   put("running", told.sessions.length);
+  document.title = `Browsers (${told.sessions.length})`;
   put("spares", told.spares);
   put("started", told.started);
   document.getElementById("empty").hidden = told.sessions.length > 0;

@@ -1,5 +1,7 @@
 // What stands around the picture: tabs, address, time left, state, and the dialog of a page.
 
+import { Tabs } from "./live_tabs.js";
+
 const ENDINGS = {
   asked: "It was closed.",
   exited: "It stopped unexpectedly.",
@@ -15,6 +17,7 @@ const element = (id) => document.getElementById(id);
 
 export class Bar {
   #send;
+  #tabs;
   #scene = null;
   #opening = false; // Whether the next page that is shown shall be given an address.
   #ends = { left: null, idle: null }; // On this page's own clock: the viewer's may be wrong.
@@ -22,6 +25,10 @@ export class Bar {
   // Without a way to send, nothing can be changed.
   constructor(send) {
     this.#send = send;
+    this.#tabs = new Tabs(element("tabs"), send && {
+      turn: (tab) => { send({ type: "turn", tab }); },
+      close: (tab) => { send({ type: "close", tab }); },
+    });
     element("badge").textContent = send ? "In control" : "Watching";
     element("address").readOnly = !send;
     element("full").hidden = !document.fullscreenEnabled;
@@ -49,7 +56,8 @@ export class Bar {
   scene(scene) {
     const before = this.#scene;
     this.#scene = scene;
-    this.#tabs(scene);
+    this.#tabs.show(scene.tabs, scene.active);
+    document.body.dataset.pages = scene.tabs.length;
     const active = scene.tabs.find((tab) => tab.number === scene.active);
     document.title = active?.title || "Live view";
     if (document.activeElement !== element("address") || before?.active !== scene.active) {
@@ -93,37 +101,6 @@ export class Bar {
       this.#send({ type: "go", url: element("address").value });
       element("keys").focus();
     };
-  }
-
-  #tabs({ tabs, active }) {
-    const shown = tabs.map((tab) => {
-      const item = document.createElement("div");
-      item.className = "tab";
-      item.role = "presentation";
-      item.ariaSelected = String(tab.number === active);
-      const name = document.createElement("button");
-      name.role = "tab";
-      name.ariaSelected = item.ariaSelected;
-      name.textContent = tab.url === "about:blank" ? "New page" : tab.title || tab.url;
-      name.title = this.#send ? name.textContent : "";
-      item.append(name);
-      if (this.#send) {
-        name.onclick = () => { this.#send({ type: "turn", tab: tab.number }); };
-        if (tabs.length > 1) { item.append(this.#shut(tab)); }
-      }
-      return item;
-    });
-    element("tabs").replaceChildren(...shown);
-    shown.find((item) => item.ariaSelected === "true")?.scrollIntoView({ block: "nearest", inline: "nearest" });
-  }
-
-  #shut(tab) {
-    const shut = document.createElement("button");
-    shut.className = "shut";
-    shut.ariaLabel = "Close the page";
-    shut.textContent = "×";
-    shut.onclick = () => { this.#send({ type: "close", tab: tab.number }); };
-    return shut;
   }
 
   #dialog(dialog, before) {

@@ -6,6 +6,7 @@ const EMPTY = "\u00a0"; // Phones report Backspace only where there is something
 const COMPOSING = new Set(["Dead", "Process", "Unidentified"]); // Keys whose text comes by the input method.
 const BACKSPACE = { key: "Backspace", code: "Backspace", keyCode: 8 };
 const ENTER = { key: "Enter", code: "Enter", keyCode: 13 };
+const LEAVE = "F6"; // All other keys are for the browser, Tab too: one must lead out, and in again.
 const DELETE = { key: "Delete", code: "Delete", keyCode: 46 };
 const EDITS = {
   deleteContentBackward: BACKSPACE, deleteContentForward: DELETE, deleteWordBackward: BACKSPACE,
@@ -36,6 +37,7 @@ export class Keys {
     on("paste", (event) => { this.#paste(event); });
     on("input", (event) => { if (!event.isComposing) { this.#clear(); } });
     addEventListener("blur", () => { this.release(); });
+    addEventListener("keydown", (event) => { if (event.key === LEAVE && event.target !== field) { this.#enter(event); } });
     document.getElementById("keyboard").onclick = () => { this.focus(); };
     this.#clear();
     if (window.parent === window) { this.focus(); } // Within another page the focus is not ours to take.
@@ -51,8 +53,18 @@ export class Keys {
     this.#held.clear();
   }
 
+  #enter(event) {
+    event.preventDefault();
+    this.focus();
+  }
+
   #down(event) {
     if (event.isComposing || event.keyCode === 229 || COMPOSING.has(event.key)) { return; }
+    if (event.key === LEAVE) {
+      event.preventDefault();
+      document.getElementById("address").focus();
+      return;
+    }
     const held = modifiers(event);
     const shortcut = (held & 6) && !(held & 1) ? event.key.toLowerCase() : "";
     if (shortcut === "v" || (event.key === "Insert" && event.shiftKey)) { return; } // It comes as a paste.

@@ -52,6 +52,7 @@ export class Screen {
         this.#fit();
       }
       this.#context.drawImage(image, 0, 0);
+      this.canvas.classList.add("drawn");
       image.close();
       this.#frames += 1;
     }

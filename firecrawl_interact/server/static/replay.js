@@ -1,6 +1,7 @@
 // Plays a recording: pictures and scenes with their times, fetched from beside this page.
 
 import { Screen } from "./live_screen.js";
+import { Tabs } from "./live_tabs.js";
 
 const SPEEDS = [0.5, 1, 2, 4, 8];
 const PAUSE = 2000; // Milliseconds without a change that "skip pauses" shows of a longer one.
@@ -16,6 +17,7 @@ const address = (name) => `${here}/${name}${location.search}`;
 class Player {
   #index = { pictures: [], scenes: [], length: 0, ended: false };
   #screen = new Screen(byId("screen"), byId("stage"));
+  #tabs = new Tabs(byId("tabs"));
   #pictures = new Map(); // Number to promise of a blob, in the order of use.
   #at = 0; // Milliseconds from the session's start.
   #shown = -1;
@@ -119,17 +121,7 @@ class Player {
     if (scene === undefined || scene === this.#scene) { return; }
     this.#scene = scene;
     byId("address").value = scene.url;
-    byId("tabs").replaceChildren(...scene.tabs.map((tab) => {
-      const [item, name] = [document.createElement("div"), document.createElement("button")];
-      item.className = "tab";
-      item.setAttribute("role", "tab");
-      item.setAttribute("aria-selected", String(tab.number === scene.active));
-      name.tabIndex = -1;
-      name.textContent = tab.title || "New page";
-      name.title = tab.url;
-      item.append(name);
-      return item;
-    }));
+    this.#tabs.show(scene.tabs, scene.active);
   }
 
   async #load() {
@@ -168,7 +160,7 @@ class Player {
     };
     context.fillStyle = style.getPropertyValue("--soft");
     pictures.forEach((at) => { tick(at, false); });
-    context.fillStyle = style.getPropertyValue("--amber");
+    context.fillStyle = style.getPropertyValue("--warn");
     scenes.forEach((scene, n) => { if (n > 0 && scene.active !== scenes[n - 1].active) { tick(scene.at, true); } });
   }
 
