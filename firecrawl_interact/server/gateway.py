@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import cast
 
@@ -13,6 +14,10 @@ from firecrawl_interact.server.engine import Endpoint
 HANDSHAKE_TIMEOUT = 10.0  # Seconds the browser has to take a connection.
 FLUSH_TIMEOUT = 5.0  # Seconds one side has to take what is left when the other has gone.
 
+SILENCE = 60  # Seconds without a byte until the caller's system is asked whether it is still there.
+
+_ASK_AGAIN = 15  # Seconds without its answer until it is asked again.
+_ASK_MOST = 4  # Times; then it has gone. One that lost its power says no goodbye.
 _BUFFER = 1024 * 1024  # Bytes that wait for a slow reader before its opposite is held back.
 _CHUNK = 256 * 1024  # Bytes taken at a time.
 _LONGEST_HEAD = 16 * 1024  # Bytes of the browser's answer to the handshake.
@@ -40,7 +45,7 @@ async def pass_through(
 
         on_activity: Called for everything the caller sends; must be cheap.
     """
-    if request.headers.get(hdrs.UPGRADE, "").lower() != "websocket":
+    if request.method != hdrs.METH_GET or request.headers.get(hdrs.UPGRADE, "").lower() != "websocket":
         return web.Response(status=426, headers={hdrs.UPGRADE: "websocket"}, text="WebSockets only.")
     try:
         async with asyncio.timeout(HANDSHAKE_TIMEOUT):
@@ -170,6 +175,7 @@ async def _join(request: web.Request, browser: _Handshake, on_activity: Callable
     caller = request.transport
     if caller is None:
         return  # Gone meanwhile.
+    _notice_silence(caller)
     # aiohttp's own protocol is not needed any more, but must hear of the end of its connection.
     theirs = _Side(browser.transport, on_data=on_activity, on_lost=request.protocol.connection_lost)
     ours = _Side(caller)
@@ -186,3 +192,14 @@ async def _join(request: web.Request, browser: _Handshake, on_activity: Callable
         await asyncio.wait((theirs.gone, ours.gone), timeout=FLUSH_TIMEOUT)
     finally:
         caller.abort()
+
+
+def _notice_silence(transport: asyncio.Transport) -> None:
+    """Let the system ask as often as the constants say; its own default is two hours."""
+    connection = transport.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    values = {"TCP_KEEPIDLE": SILENCE, "TCP_KEEPINTVL": _ASK_AGAIN, "TCP_KEEPCNT": _ASK_MOST}
+    for name, value in values.items():
+        option = getattr(socket, name, None)  # Not every system has all of them.
+        if option is not None:
+            connection.setsockopt(socket.IPPROTO_TCP, option, value)

@@ -47,7 +47,7 @@ def routes() -> list[web.RouteDef]:
         web.get(LIVE + "{browser_id}", _page),
         web.get(LIVE + "static/{version}/{name}", _part),
         web.get(LIVE + "{browser_id}/frame", _frame),
-        web.get(LIVE + "{browser_id}/stream", _stream),
+        web.get(LIVE + "{browser_id}/stream", _stream, allow_head=False),
     ]
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 UPGRADE = {
-    "Connection": "Upgrade",
+    "Connection": "Upgrade, close",  # So that a refusal ends it.
     "Upgrade": "websocket",
     "Sec-WebSocket-Version": "13",
     "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
