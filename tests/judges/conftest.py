@@ -34,6 +34,7 @@ KEY = "fc-TEST"
 SCRIPTS = Path(__file__).parent / "js"
 PROGRAMS = Path(__file__).parent / "py"
 LISTENING = "Listening on "
+COMPARED = Path(__file__).parents[2] / "docs" / "explanation" / "compared.md"
 PATIENCE = 60  # Seconds for one program; on a busy machine a browser takes a few to start.
 
 
@@ -217,3 +218,19 @@ async def _tell(interpreter: str, script: Path, *, home: Path, **given: Any) -> 
     if process.returncode:
         raise ChildProcessError(complaint.decode())
     return json.loads(printed.splitlines()[-1])
+
+
+Table = dict[str, dict[str, str]]
+
+
+@pytest.fixture(scope="session")
+def compared() -> Callable[[str], Table]:
+    """Read a table of the page that compares the SDKs, by its heading: cells by row and column."""
+
+    def table(heading: str) -> Table:
+        _, _, rest = COMPARED.read_text(encoding="utf-8").partition(f"\n## {heading}\n")
+        lines = [line for line in rest.partition("\n## ")[0].splitlines() if line.startswith("|")]
+        (_, *columns), _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
+        return {name: dict(zip(columns, cells, strict=True)) for name, *cells in rows}
+
+    return table
