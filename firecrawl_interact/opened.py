@@ -10,8 +10,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NoReturn, Self
 
 from firecrawl_interact.errors import SessionClosedError, UsageError
+from firecrawl_interact.lifecycle import bounds
 from firecrawl_interact.lifecycle.closing import CloseTerms, close_session
 from firecrawl_interact.lifecycle.debt import DebtState
+from firecrawl_interact.lifecycle.hub import Hub
+from firecrawl_interact.lifecycle.owned import settle
 from firecrawl_interact.lifecycle.watching import GONE, InView
 from firecrawl_interact.models import (
     CloseReceipt,
@@ -212,7 +215,11 @@ class OpenedSession(InView):
                 _raise_closed(self, "detach()", "its end is under way")
             debt.hub.release(debt, DebtState.RELEASED)
             self._detached = True  # From here on it is nobody's, even if what follows is cancelled.
-            await debt.record.let_go()
+            letting_go = Hub.running().own(debt.record.let_go(), end_grace=bounds.LEDGER_ANSWER)
+            # Broken off, a ledger would have somebody end what was given up.
+            cancelled = await settle(letting_go, after_cancel=bounds.LEDGER_ANSWER)
+            if cancelled is not None:
+                raise cancelled
         self._detached = True
         return self.id
 

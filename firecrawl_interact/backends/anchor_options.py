@@ -257,7 +257,7 @@ class AnchorOptions:
 
     backend: ClassVar[str] = "anchor"
 
-    initial_url: str | None = attrs.field(default=None, validator=optional_text)
+    initial_url: str | None = attrs.field(default=None, validator=optional_text, repr=False)
     no_ttl: bool = attrs.field(default=False, validator=flag)
     no_activity_ttl: bool = attrs.field(default=False, validator=flag)
     live_view_read_only: bool | None = attrs.field(default=None, validator=choice)

@@ -189,12 +189,27 @@ class SessionRef:
         base_url: Origin of the provider's API.
 
         expires_at: Aware instant at which its ttl runs out, or None where it is not known.
+
+    Raises:
+        InvalidOptionError: A value is of the wrong type; it is not repeated.
     """
 
     backend: str
     session_id: str
     base_url: str
     expires_at: datetime | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what could not be gone by later."""
+        if not all(_is_text(each) for each in (self.backend, self.session_id, self.base_url)):
+            raise InvalidOptionError(
+                "backend, session_id and base_url of a SessionRef must be text that is not empty.",
+                option="session",
+            )
+        if not _is_instant(self.expires_at):
+            raise InvalidOptionError(
+                "expires_at of a SessionRef must be a datetime with a zone, or None.", option="session"
+            )
 
     def to_json(self) -> str:
         """Write it as one line of JSON."""
@@ -218,25 +233,24 @@ class SessionRef:
         """
         try:
             found: Any = json.loads(text)
-            ref = cls(
+            return cls(
                 backend=found["backend"],
                 session_id=found["session_id"],
                 base_url=found["base_url"],
-                expires_at=_aware(found.get("expires_at")),
+                expires_at=_instant(found.get("expires_at")),
             )
         except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
-            ref = None
-        if ref is None or not all(_is_text(each) for each in (ref.backend, ref.session_id, ref.base_url)):
-            raise InvalidOptionError("This is no JSON of a SessionRef.", option="session")
-        return ref
+            misfit = InvalidOptionError("This is no JSON of a SessionRef.", option="session")
+        raise misfit  # Outside of the handler: what went wrong there may quote the text.
 
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value)
 
 
-def _aware(text: Any) -> datetime | None:
-    moment = None if text is None else datetime.fromisoformat(text)
-    if moment is not None and moment.tzinfo is None:
-        raise ValueError("An instant without a zone.")
-    return moment
+def _is_instant(value: object) -> bool:
+    return value is None or (isinstance(value, datetime) and value.tzinfo is not None)
+
+
+def _instant(text: Any) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

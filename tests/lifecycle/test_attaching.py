@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import datetime
 
 import pytest
 
@@ -100,6 +101,25 @@ def test_text_that_is_no_reference_is_refused(text):
     """Anything but what `to_json` writes is an error of ours, and is not repeated in it."""
     with pytest.raises(InvalidOptionError, match="no JSON of a SessionRef"):
         SessionRef.from_json(text)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"backend": 5},
+        {"session_id": None},
+        {"session_id": ""},
+        {"base_url": b"https://one.example"},
+        {"expires_at": "soon"},
+        {"expires_at": datetime(2026, 11, 20, 10, 0)},  # noqa: DTZ001  # that is what is wrong with it
+    ],
+    ids=["backend", "no-id", "empty", "bytes", "words", "naive"],
+)
+def test_reference_made_by_hand_is_checked_at_once(wrong):
+    """Nothing is asked of a provider with half a reference."""
+    right = {"backend": "firecrawl", "session_id": "s1", "base_url": "https://one.example"}
+    with pytest.raises(InvalidOptionError, match="of a SessionRef must be"):
+        SessionRef(**(right | wrong))
 
 
 def test_reference_of_a_later_release_is_read():
@@ -239,6 +259,38 @@ async def test_handed_over_in_the_ledger(backend):
     assert [] == between
     assert "s1" == entry.session_id
     assert [] == after
+
+
+class Slow(MemoryLedger):
+    """A ledger that takes a moment to strike out."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked, self.proceed = asyncio.Event(), asyncio.Event()
+
+    async def settled(self, entry_id):
+        self.asked.set()
+        await self.proceed.wait()
+        await super().settled(entry_id)
+
+
+async def test_cancelled_detach_lets_go_all_the_same(backend):
+    """Whoever is cancelled while giving a session up leaves no entry by which it could be ended."""
+    ledger = Slow()
+    session = await Session.create(backend=backend, ledger=ledger)
+    async with asyncio.timeout(5):
+        detaching = asyncio.create_task(session.detach())
+        await ledger.asked.wait()
+        detaching.cancel()
+        await asyncio.sleep(0)
+        ledger.proceed.set()
+        with pytest.raises(asyncio.CancelledError):
+            await detaching
+    owed, alive = await ledger.owed(), set(backend.alive)
+    async with Session.attach(session.ref, backend=backend, owned=True):
+        pass
+
+    assert ([], {"s1"}) == (owed, alive)
 
 
 class Held(MemoryLedger):
