@@ -94,17 +94,20 @@ class ProfileFolder:
         """
         self._folder = folder
         self._clock = clock
-        self._ready = False
+        self._swept = False
 
     def claim(self, team: str, name: str) -> FileClaim | None:
         """
         Take the right to save to a profile; None if another server's browser has it.
 
         Raises:
-            LocalBrowserError: The folder cannot be made, or others could write there.
+            LocalBrowserError: The folder cannot be made or written to, or others could write there.
         """
         self._prepare()
-        return FileClaim.take(self._path(team, name, _LOCK))
+        try:
+            return FileClaim.take(self._path(team, name, _LOCK))
+        except OSError as error:
+            raise self._unusable(error) from error
 
     def state(self, team: str, name: str) -> Path:
         """Tell which file a new browser is to be filled from; it need not exist."""
@@ -117,7 +120,9 @@ class ProfileFolder:
         Raises:
             UserDataError: It is too large.
             OSError: The disk is full, or fails.
+            LocalBrowserError: The folder cannot be made, or others could write there.
         """
+        self._prepare()
         await asyncio.to_thread(self._save, team, name, left, session_id)
 
     async def list(self, team: str) -> tuple[SavedProfile, ...]:
@@ -164,15 +169,12 @@ class ProfileFolder:
         return self._folder / f"{hashlib.sha256(both).hexdigest()}{ending}"
 
     def _prepare(self) -> None:
-        if self._ready:
-            return
+        """Make the folder where there is none: it may be removed while we run."""
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             found = self._folder.lstat()
         except OSError as error:
-            raise LocalBrowserError(
-                f"Profiles cannot be kept in {self._folder}: {error.strerror}."
-            ) from error
+            raise self._unusable(error) from error
         if (
             not stat.S_ISDIR(found.st_mode)
             or found.st_uid != os.geteuid()
@@ -181,9 +183,13 @@ class ProfileFolder:
             raise LocalBrowserError(
                 f"Profiles hold logins: {self._folder} must be a folder of this user alone (mode 0700)."
             )
-        self._ready = True
-        for left in self._folder.glob(f"*{_PART}"):
-            _remove_if_dead(left)
+        if not self._swept:
+            self._swept = True
+            for left in self._folder.glob(f"*{_PART}"):
+                _remove_if_dead(left)
+
+    def _unusable(self, error: OSError) -> LocalBrowserError:
+        return LocalBrowserError(f"Profiles cannot be kept in {self._folder}: {error.strerror}.")
 
     def _save(self, team: str, name: str, left: UserData, session_id: str) -> None:
         path = self._path(team, name, _KEPT)

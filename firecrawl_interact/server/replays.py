@@ -15,6 +15,7 @@ from firecrawl_interact.server.stage import Scene
 
 SESSION_BYTES = 128 * 1024 * 1024  # Of one recording; then it goes on no further.
 ALL_BYTES = 1024 * 1024 * 1024  # Of all together; the oldest that have ended make room.
+SCENES = 10_000  # Of one recording, which are in memory; a page can change its title all day.
 KEPT = 24 * 3600.0  # Seconds that one is kept after its session.
 
 
@@ -68,6 +69,11 @@ class Replay:
     paused: bool = False
     ended_at: float | None = None
 
+    def note(self, scene: Scene, at: int) -> None:
+        """Add what stands around the pictures from now on; beyond `SCENES` nothing is."""
+        if len(self.scenes) < SCENES:
+            self.scenes.append((at, scene))
+
     async def picture(self, number: int) -> bytes | None:
         """Read a picture; None if there is none of this number, or none any more."""
         if not 0 <= number < len(self.shots):
@@ -95,6 +101,7 @@ class Replays:
         self._clock = clock
         self._folder: Scratch | None = None
         self._replays: dict[str, Replay] = {}  # By session id, the oldest first.
+        self._size = 0  # Bytes of all together.
 
     def get(self, session_id: str) -> Replay | None:
         """Find one."""
@@ -109,6 +116,9 @@ class Replays:
             OSError: There is no room for it.
         """
         self._forget_old()
+        if self._folder is not None and not self._folder.data.is_dir():
+            self._folder.remove()  # Whoever tidies the disk may remove what nobody touched for days.
+            self._folder = None
         if self._folder is None:
             self._folder = Scratch.make()
         replay = Replay(self._folder.data / session_id)
@@ -132,6 +142,7 @@ class Replays:
         await asyncio.to_thread(_append, replay.path, picture)
         replay.shots.append(Shot(at, replay.size, len(picture)))
         replay.size += len(picture)
+        self._size += len(picture)
         replay.length = max(replay.length, at)
         return True
 
@@ -146,6 +157,7 @@ class Replays:
     def close(self) -> None:
         """Remove them all. A second call does nothing."""
         self._replays.clear()
+        self._size = 0
         if self._folder is not None:
             self._folder.remove()
             self._folder = None
@@ -158,7 +170,7 @@ class Replays:
 
     def _make_room(self, size: int) -> bool:
         """Drop ended ones until there is room; tell whether there is."""
-        while sum(replay.size for replay in self._replays.values()) + size > ALL_BYTES:
+        while self._size + size > ALL_BYTES:
             ended = (key for key, replay in self._replays.items() if replay.ended_at is not None)
             oldest = next(ended, None)
             if oldest is None:
@@ -167,7 +179,9 @@ class Replays:
         return True
 
     def _drop(self, session_id: str) -> None:
-        self._replays.pop(session_id).path.unlink(missing_ok=True)
+        replay = self._replays.pop(session_id)
+        self._size -= replay.size
+        replay.path.unlink(missing_ok=True)
 
 
 def _append(path: Path, picture: bytes) -> None:

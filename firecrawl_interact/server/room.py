@@ -17,7 +17,10 @@ _CGROUP = Path("/sys/fs/cgroup")
 
 def shortage() -> str | None:
     """Say what there is too little of; None if there is room for one more browser."""
-    free = shutil.disk_usage(tempfile.gettempdir()).free
+    try:
+        free = shutil.disk_usage(tempfile.gettempdir()).free
+    except OSError as error:
+        return f"There is no folder for browsers' files: {error.strerror}."
     if free < LEAST_DISK:
         return f"The disk for browsers' files is nearly full: {free // 1024**2} MiB are left."
     tasks = _tasks_left()

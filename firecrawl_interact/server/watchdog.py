@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 
 from firecrawl_interact.server import strays
@@ -36,16 +37,16 @@ class Watchdog:
 
             patience: Seconds a browser has to answer.
         """
-        looks = 0
         await asyncio.sleep(BEFORE)
-        while True:
-            if looks % STRAYS_EVERY == 0:
-                killed = await asyncio.to_thread(strays.kill)
-                if killed:
-                    _log.warning("Killed %d browsers that a server which has died left behind.", killed)
-            looks += 1
+        for looks in itertools.count():
+            try:
+                if looks:
+                    await self.look(patience)
+                if looks % STRAYS_EVERY == 0:
+                    await self._kill_strays()
+            except Exception:  # noqa: BLE001  # boundary: one bad look must not be the last
+                _log.exception("A look after the browsers failed; there will be others.")
             await asyncio.sleep(every)
-            await self.look(patience)
 
     async def look(self, patience: float = PATIENCE) -> None:
         """Ask every browser once; end those that have missed too often."""
@@ -58,6 +59,11 @@ class Watchdog:
         }
         self._misses = misses
         await asyncio.gather(*(self._give_up(row) for row in running if misses.get(row.id, 0) >= STRIKES))
+
+    async def _kill_strays(self) -> None:
+        killed = await asyncio.to_thread(strays.kill)
+        if killed:
+            _log.warning("Killed %d browsers that a server which has died left behind.", killed)
 
     async def _give_up(self, browser: Browser) -> None:
         _log.warning("Browser %s does not answer any more and is ended.", browser.id)

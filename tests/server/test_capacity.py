@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from typing import TYPE_CHECKING
+
 import pytest
 
 from firecrawl_interact.errors import LocalBrowserError
@@ -11,6 +14,9 @@ from firecrawl_interact.server.capacity import LimitedLauncher
 from firecrawl_interact.server.engine import LaunchSpec
 from firecrawl_interact.server.fake import FakeLauncher
 from tests.server.conftest import Serve
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SPEC = LaunchSpec()
 
@@ -70,6 +76,15 @@ def test_shortage_names_what_is_short(monkeypatch: pytest.MonkeyPatch, constant:
     assert room.shortage() is None
     monkeypatch.setattr(room, constant, 2**62)
     assert {"LEAST_DISK": "disk", "DESCRIPTORS": "open files"}[constant] in (room.shortage() or "")
+
+
+def test_a_missing_folder_is_a_shortage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """
+    Where the folder for temporary files was removed, that is said.
+    """
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+
+    assert "No such file" in (room.shortage() or "")
 
 
 def test_the_limit_of_the_control_group_counts(monkeypatch: pytest.MonkeyPatch):

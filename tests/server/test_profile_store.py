@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import shutil
 import signal
 import sys
 import tarfile
@@ -14,7 +16,7 @@ import pytest
 
 from firecrawl_interact.errors import LocalBrowserError
 from firecrawl_interact.server import user_data
-from firecrawl_interact.server.profile_store import ProfileFolder
+from firecrawl_interact.server.profile_store import FileClaim, ProfileFolder
 from firecrawl_interact.server.profiles import ProfileExistsError, ProfileInUseError, SavedProfile
 from firecrawl_interact.server.user_data import UserData, UserDataError, unpack
 
@@ -122,6 +124,33 @@ async def test_folder_that_others_can_read_is_refused(store, folder):
     folder.chmod(0o755)
 
     with pytest.raises(LocalBrowserError, match="0700"):
+        store.claim("t", "shop")
+
+
+async def test_folder_that_was_removed_is_made_again(store, left, folder):
+    """
+    A server that runs for months can lose its folder; claims and saves go on.
+    """
+    await saved(store, left)
+    shutil.rmtree(folder)
+    claim = store.claim("t", "shop")
+    shutil.rmtree(folder)
+    await store.save("t", "shop", left, session_id="s2")
+    claim.release()
+
+    assert "s2" == (await store.get("t", "shop")).session_id
+
+
+def test_claim_that_cannot_be_written_says_why(store, monkeypatch):
+    """
+    A full disk is an error that the dialects know, not one of the system.
+    """
+
+    def full(path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", path)
+
+    monkeypatch.setattr(FileClaim, "take", full)
+    with pytest.raises(LocalBrowserError, match="No space left"):
         store.claim("t", "shop")
 
 

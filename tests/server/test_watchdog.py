@@ -90,6 +90,32 @@ async def test_it_looks_by_itself(monkeypatch: pytest.MonkeyPatch):
     await browsers.aclose()
 
 
+async def test_a_look_that_fails_is_not_the_last(monkeypatch: pytest.MonkeyPatch, caplog):
+    """
+    Whatever goes wrong once, such as a folder that is missing: it goes on looking.
+    """
+    looked = asyncio.Event()
+
+    async def look(dog: Watchdog, patience: float) -> None:
+        del dog, patience
+        looked.set()
+
+    def kill() -> int:
+        raise FileNotFoundError("no folder for temporary files")
+
+    monkeypatch.setattr(strays, "kill", kill)
+    monkeypatch.setattr(Watchdog, "look", look)
+    monkeypatch.setattr(watchdog, "BEFORE", 0.0)
+    watching = asyncio.create_task(Watchdog(FakeBrowsers()).run(every=0.0))
+    async with asyncio.timeout(5):
+        await asyncio.wait((watching, asyncio.create_task(looked.wait())), return_when="FIRST_COMPLETED")
+    watching.cancel()
+    await asyncio.wait((watching,))
+
+    assert watching.cancelled()
+    assert "there will be others" in caplog.text
+
+
 def hold(folder: Scratch, *arguments: str) -> subprocess.Popen[str]:
     """Start a process with the lock of a folder, as a browser is started."""
     process = subprocess.Popen(
