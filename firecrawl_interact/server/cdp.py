@@ -142,7 +142,8 @@ async def connect(endpoint: Endpoint, on_event: OnEvent | None = None) -> AsyncG
     address = f"{endpoint.host}:{endpoint.port}"
     async with aiohttp.ClientSession() as client:
         try:
-            socket = await client.ws_connect(f"ws://{address}{endpoint.path}", max_msg_size=0)
+            async with asyncio.timeout(CALL_TIMEOUT):  # One that hangs is connected to, and says nothing.
+                socket = await client.ws_connect(f"ws://{address}{endpoint.path}", max_msg_size=0)
         except (aiohttp.ClientError, OSError):
             raise CdpError("the browser takes no connection") from None
         async with socket:

@@ -15,6 +15,7 @@ from firecrawl_interact.server.stage import Scene
 
 INTERVAL = 0.2  # Seconds between two pictures, at the least; what does not change is not taken again.
 RETRY = 1.0  # Seconds until a picture that was lost is looked for again.
+LAST_LOOK = 1.0  # Seconds for the picture of a session that is over before its first one came.
 
 _log = logging.getLogger(__name__)
 
@@ -58,9 +59,10 @@ class Recorder:
         await asyncio.wait((task,))
         replay = self._replays.get(browser.id)
         if replay is not None and not replay.shots and not replay.paused:
-            # It was over before its first picture came.
-            with contextlib.suppress(CdpError, OSError):
-                await self._replays.add(replay, await self._screencasts.picture(browser), _now(browser))
+            with contextlib.suppress(CdpError, OSError):  # A `TimeoutError` is one.
+                async with asyncio.timeout(LAST_LOOK):
+                    picture = await self._screencasts.picture(browser)
+                await self._replays.add(replay, picture, _now(browser))
 
     async def _record(self, browser: Browser, replay: Replay) -> None:
         try:
@@ -82,7 +84,7 @@ class Recorder:
                 if replay.paused:
                     continue
                 if isinstance(shown, Scene):
-                    replay.scenes.append((_now(browser), shown))
+                    replay.note(shown, _now(browser))
                     continue
                 if last is None or shown.data != last.data:
                     last = shown

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
+import signal
 from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
 from aiohttp import web
 
-from firecrawl_interact.server import cdp, replays, scratch
+from firecrawl_interact.server import browsers, cdp, replays, scratch
 from firecrawl_interact.server.app import build_app
 from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.keys import BROWSERS, REPLAYS
+from firecrawl_interact.server.record import Wish
 from firecrawl_interact.server.replays import Replays
 from firecrawl_interact.server.stage import Scene, Tab
 
@@ -92,6 +96,43 @@ async def test_oldest_that_has_ended_makes_room_and_one_that_runs_does_not(store
         store.get(name) is not None for name in ("runs", "first", "second", "new")
     ]
     assert [False, True] == [new.cut, full.cut]
+
+
+async def test_recordings_go_on_when_their_folder_was_removed(store):
+    """
+    Whoever tidies the disk takes what was recorded; what is recorded from then on has a place again.
+    """
+    old = await recorded(store, "old", b"x")
+    shutil.rmtree(old.path.parents[1])
+    new = await recorded(store, "new", b"y")
+
+    assert [None, b"y"] == [await old.picture(0), await new.picture(0)]
+
+
+async def test_room_that_recordings_leave_is_used_again(store, clock, monkeypatch):
+    """
+    Those that were deleted or forgotten no longer count.
+    """
+    monkeypatch.setattr(replays, "ALL_BYTES", 10)
+    await recorded(store, "deleted", b"123456", ended_at=clock.now)
+    store.delete("deleted")
+    await recorded(store, "forgotten", b"123456", ended_at=clock.now)
+    clock.now += replays.KEPT
+    new = await recorded(store, "new", b"1234567890")
+
+    assert (1, False) == (len(new.shots), new.cut)
+
+
+def test_scenes_of_a_page_that_never_rests_are_bounded(store, monkeypatch):
+    """
+    A page that changes its title all day does not fill the memory.
+    """
+    monkeypatch.setattr(replays, "SCENES", 2)
+    replay = store.begin("a")
+    for number in range(3):
+        replay.note(Scene(active=number), number)
+
+    assert [(0, 0), (1, 1)] == [(at, scene.active) for at, scene in replay.scenes]
 
 
 async def test_recording_is_forgotten_a_while_after_its_session(store, clock):
@@ -260,6 +301,27 @@ async def until(condition: Callable[[], bool]) -> None:
     """Wait for what the recorder does; it sets no event."""
     while not condition():  # noqa: ASYNC110  # as said
         await asyncio.sleep(0.01)
+
+
+async def test_browser_that_hangs_holds_up_neither_picture_nor_end(real, monkeypatch):
+    """
+    It takes connections and says nothing: who asks for a picture is told, and its end does not wait for one.
+    """
+    app, base = real
+    monkeypatch.setattr(cdp, "CALL_TIMEOUT", 0.1)
+    monkeypatch.setattr(browsers, "ENDING_GRACE", 60)
+    async with asyncio.timeout(10), aiohttp.ClientSession(base) as http:
+        browser = await app[BROWSERS].create(Wish())
+        os.killpg(browser.engine._child.pid, signal.SIGSTOP)
+        async with http.get(f"/live/{browser.id}/frame?token={browser.watch_token}") as answer:
+            told = answer.status
+
+        monkeypatch.setattr(cdp, "CALL_TIMEOUT", 60)
+        recorded = await app[BROWSERS].create(Wish(record=True))
+        os.killpg(recorded.engine._child.pid, signal.SIGSTOP)
+        await app[BROWSERS].end(recorded)
+
+    assert (503, False) == (told, recorded.alive)
 
 
 async def test_real_session_is_recorded_until_its_end(real):
