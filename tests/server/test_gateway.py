@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import hashlib
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -18,6 +19,7 @@ from firecrawl_interact.server.engine import Endpoint
 
 PATH = "/devtools/browser/0123"
 MEGABYTE = 1024 * 1024
+TCP_REPAIR = 19  # Of setsockopt(2); Python has no name for it.
 
 Connected = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -290,6 +292,32 @@ async def test_caller_that_vanishes_ends_the_browsers_connection(http: aiohttp.C
         await socket.close()
 
     assert left.is_set()
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_KEEPIDLE"), reason="cannot say how often to ask")
+async def test_caller_that_lost_its_power_is_noticed(http: aiohttp.ClientSession, monkeypatch):
+    """
+    A caller whose end nobody was told of is asked whether it is still there, and found to be gone.
+    """
+    monkeypatch.setattr(gateway, "SILENCE", 1)
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await shake_hands(reader, writer)
+        await reader.read()
+
+    async with raw_browser(connected) as endpoint, gate(endpoint) as door:
+        caller = await http.ws_connect(door.url)
+        connection = caller._response.connection.transport.get_extra_info("socket")
+        try:
+            connection.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)  # Its end says nothing from now on.
+        except PermissionError:
+            pytest.skip("only root can cut a connection without a word")
+        caller._response.connection.transport.abort()
+        async with asyncio.timeout(5):
+            await door.ended.wait()
+        await caller.close()
+
+    assert door.ended.is_set()
 
 
 async def test_slow_caller_holds_the_browser_back(http: aiohttp.ClientSession):
