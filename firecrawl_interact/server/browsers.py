@@ -239,8 +239,10 @@ class Browsers:
                 await attendant.started(browser)
         except BaseException:
             await self._dismiss(browser)
-            await engine.stop()
-            self._release(browser_id, wish)
+            try:
+                await engine.stop()
+            finally:
+                self._release(browser_id, wish)
             raise
         self._alive[browser_id] = browser
         engine.exited.add_done_callback(lambda _: self._exited(browser))

@@ -470,6 +470,13 @@ class Witness:
         self.ends += 1
 
 
+class Refuser(Witness):
+    """An attendant that no browser suits."""
+
+    async def started(self, browser: Browser) -> None:
+        raise RuntimeError("Not this one.")
+
+
 async def test_end_that_is_tried_again_is_told_to_attendants_once(clock):
     """
     An engine that fails to stop is stopped again; whoever tidied up before does not do so twice.
@@ -483,6 +490,26 @@ async def test_end_that_is_tried_again_is_told_to_attendants_once(clock):
     async with asyncio.timeout(5):
         assert [False, True] == [await browsers.end(browser), await browsers.end(browser)]
     assert (1, 2) == (witness.ends, launcher.last.stops)
+    await browsers.aclose()
+
+
+async def test_start_that_fails_gives_its_place_back_though_the_engine_does_not_stop(clock):
+    """
+    Who prepares a browser may fail, and the browser may then not end: the next is let in all the same.
+    """
+    launcher = HeldEngines(failures=1)
+    browsers = Browsers(launcher, clock=clock, limit=1, attendants=[Refuser()])
+    for _ in range(2):
+        creating = asyncio.create_task(browsers.create(SAVER))
+        async with asyncio.timeout(5):
+            while launcher.last is None:  # noqa: ASYNC110  # it sets no event
+                await asyncio.sleep(0)
+            launcher.last.go.set()
+            with pytest.raises(RuntimeError):
+                await creating
+        launcher.last = None
+
+    assert browsers.saver("t", "p") is None
     await browsers.aclose()
 
 
