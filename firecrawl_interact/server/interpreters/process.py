@@ -162,6 +162,8 @@ class _Answers:
         self._text += data
         if not data or len(self._text) > _LONGEST_ANSWER:
             self.close()
+        if b"\n" not in data:
+            return bool(data)  # Splitting a long line anew for each piece of it would take ever longer.
         *lines, rest = self._text.split(b"\n")
         self._text = rest
         for line in lines:
