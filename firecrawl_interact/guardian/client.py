@@ -15,14 +15,12 @@ from typing import Any
 from firecrawl_interact.errors import TransportError
 from firecrawl_interact.guardian import messages
 from firecrawl_interact.guardian.book import Book, Owed
+from firecrawl_interact.guardian.deaths import Deaths
 from firecrawl_interact.guardian.helper import CannotStartError, Helper
 from firecrawl_interact.guardian.relays import Relays
 from firecrawl_interact.guardian.styles import Style
 from firecrawl_interact.models import Answer, EndRequest, LineSettings, Request, Search
 
-FALSE_STARTS_MAX = 3  # Helper processes in a row that die before they are up: then there is no more.
-STEADY = 5.0  # Seconds: one that dies younger is replaced after a pause.
-PAUSE_LONGEST = 30.0  # Seconds to which that pause grows.
 SETTLE_DELAY = 0.02  # Seconds the news of a settled debt may wait for others; lost, it costs one DELETE more.
 
 _log = logging.getLogger("firecrawl_interact")
@@ -51,8 +49,7 @@ class Guardian:
         self._book = Book(self._write)
         self._relays = Relays()
         self._news = b""  # Of settled debts, to go along with what is told next.
-        self._early_deaths = 0
-        self._false_starts = 0
+        self._deaths = Deaths()
 
     @property
     def works(self) -> bool:
@@ -310,13 +307,10 @@ class Guardian:
                 return
             self._helper = None
             relays, self._relays = self._relays, Relays()
-            young = time.monotonic() - helper.started < STEADY
-            self._early_deaths = self._early_deaths + 1 if young else 0
-            self._false_starts = 0 if helper.ready else self._false_starts + 1
-            if self._false_starts >= FALSE_STARTS_MAX:
+            pause = self._deaths.note(age=time.monotonic() - helper.started, ready=helper.ready)
+            if self._deaths.hopeless:
                 self._switch_off("its process ends before it is up")
             self._book.drop_lost(time.time())
-            pause = min(0.05 * 2.0**self._early_deaths, PAUSE_LONGEST) if self._early_deaths > 1 else 0.0
         relays.fail(TransportError("The guardian died before it had the answer.", sent=True))
         if pause:
             time.sleep(pause)
