@@ -162,17 +162,27 @@ def vendor() -> Vendor:
     return vendors
 
 
+@pytest.fixture(scope="session")
+def troubles() -> dict[str, Any]:
+    """Why packages of Node.js cannot be imported, None if they can; each is tried once."""
+    return {}
+
+
 @pytest.fixture
-def judge(node: Node, tmp_path: Path) -> Judge:
+def judge(node: Node, troubles: dict[str, Any], tmp_path: Path) -> Judge:
     """Run one of the scripts in ``js``, which imports *package*; skips where that does not work."""
     # Imports of modules are looked up beside the script only; NODE_PATH is not for them.
     shutil.copytree(SCRIPTS, tmp_path, dirs_exist_ok=True)
     (tmp_path / "node_modules").symlink_to(node.modules, target_is_directory=True)
 
     async def run(name: str, package: str, **given: Any) -> Any:
-        trouble = await _tell(node.program, tmp_path / "probe.mjs", home=tmp_path, module=package)
-        if trouble is not None:
-            pytest.skip(f"{package} cannot be imported ({trouble}): npm install -g {package}@latest")
+        if package not in troubles:
+            probe = tmp_path / "probe.mjs"
+            troubles[package] = await _tell(node.program, probe, home=tmp_path, module=package)
+        if troubles[package] is not None:
+            pytest.skip(
+                f"{package} cannot be imported ({troubles[package]}): npm install -g {package}@latest"
+            )
         return await _tell(node.program, tmp_path / name, home=tmp_path, key=KEY, **given)
 
     return run
@@ -220,12 +230,12 @@ async def _tell(interpreter: str, script: Path, *, home: Path, **given: Any) -> 
     return json.loads(printed.splitlines()[-1])
 
 
-Table = dict[str, dict[str, str]]
+Table = dict[str, dict[str, str]]  # Cells by row and column.
 
 
 @pytest.fixture(scope="session")
 def compared() -> Callable[[str], Table]:
-    """Read a table of the page that compares the SDKs, by its heading: cells by row and column."""
+    """Read a table of the page that compares the SDKs, by its heading."""
 
     def table(heading: str) -> Table:
         _, _, rest = COMPARED.read_text(encoding="utf-8").partition(f"\n## {heading}\n")

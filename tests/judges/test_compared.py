@@ -84,7 +84,9 @@ BLOCK = r"__aexit__|asyncDispose"
 FOUND = {
     "a block that ends its session": Feature(f"{SESSION}.__aexit__", BLOCK, BLOCK),
     "read one session": Feature(
-        f"{BACKEND}.get", r"status_browser|get_browser|getBrowser", r"def get_session\(|retrieve\(sessionID"
+        f"{BACKEND}.get",
+        r"get(?:<\w+>)?\(\s*f?[\"'`]/v2/(?:browser|interact)/",
+        r"def get_session\(|retrieve\(sessionID",
     ),
     "list sessions by status": Feature(
         f"{BACKEND}.list",
@@ -156,7 +158,6 @@ def test_every_row_is_looked_up(table: Table):
     """
     No row is there, or missing, without a test that knows it.
     """
-
     assert FOUND.keys() == table.keys()
 
 

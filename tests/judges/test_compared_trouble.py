@@ -176,6 +176,8 @@ async def test_cancelled_create_leaves_as_many_sessions_as_the_page_says(
     """
     The provider has made the session, and its answer comes after the cancellation.
     """
+    if column != "here":
+        vendor(column.removesuffix("-py"))  # In a task, a skip would get lost.
     async with asyncio.timeout(30), provider({"on": "create", "do": "hold", "when": "after"}) as (base, plan):
         task = asyncio.create_task(PYTHON[column](vendor, base, "create"))
         # What is held is not being dealt with: the answer waits.
