@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import ipaddress
 import logging
+import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -117,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
                 port=args.port,
                 key=key,
                 browser=settings.browser,
-                announce=_announce,
+                announce=functools.partial(_announce, public_url=args.public_url),
                 faults=faults,
                 settings=_settings(args),
                 most=args.max_sessions,
@@ -125,7 +128,8 @@ def run(args: argparse.Namespace) -> int:
             )
         )
     except OSError as error:
-        reason = error.strerror or error
+        # asyncio's own text repeats the address; the system's is what people know.
+        reason = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror or error
         raise LocalBrowserError(f"Cannot listen on {args.host}, port {args.port}: {reason}.") from error
     return 0
 
@@ -154,8 +158,14 @@ def _settings(args: argparse.Namespace) -> ServerSettings:
     )
 
 
-def _announce(base_url: str) -> None:
+def _announce(base_url: str, *, public_url: str | None) -> None:
+    """Say where; programs read the first line, people at a terminal are told how to go on."""
     print(f"Listening on {base_url}", flush=True)
+    if sys.stderr.isatty():
+        reached = public_url or base_url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+        print(f"  for programs  FIRECRAWL_API_URL={reached}", file=sys.stderr)
+        print(f"  for you       {reached}/", file=sys.stderr)
+        print("  Ctrl-C ends it, and every browser.", file=sys.stderr)
 
 
 def _key(args: argparse.Namespace, settings: Settings) -> str | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from firecrawl_interact.cli import serve
 from firecrawl_interact.cli.main import main
 
 
@@ -109,6 +110,7 @@ def test_port_in_use_is_said(capsys: pytest.CaptureFixture[str]):
 
     assert 1 == code
     assert "Cannot listen on 127.0.0.1" in text
+    assert text.endswith(": Address already in use.\n")
 
 
 @pytest.mark.parametrize("port", ["-1", "65536", "http", ""])
@@ -193,3 +195,20 @@ def test_public_address_must_be_an_origin(capsys: pytest.CaptureFixture[str], ur
 
     assert 2 == caught.value.code
     assert "https://browsers.example" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("public_url", "told"), [(None, "http://127.0.0.1:3002"), ("https://b.example", "https://b.example")]
+)
+def test_terminal_is_told_how_to_go_on(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, public_url: str | None, told: str
+):
+    """
+    The line for programs stays as it is; people read addresses that work.
+    """
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    serve._announce("http://0.0.0.0:3002", public_url=public_url)
+    shown = capsys.readouterr()
+
+    assert "Listening on http://0.0.0.0:3002\n" == shown.out
+    assert f"FIRECRAWL_API_URL={told}\n" in shown.err
