@@ -15,6 +15,7 @@ from typing import Any, cast
 import attrs
 
 from firecrawl_interact.server.child import Child, pipe
+from firecrawl_interact.server.inlet import Inlet
 from firecrawl_interact.server.interpreters.capture import Capture
 
 END_GRACE = 2.0  # Seconds a warden has to end what it watches; then the whole group is killed.
@@ -23,7 +24,6 @@ END_GRACE = 2.0  # Seconds a warden has to end what it watches; then the whole g
 _STDOUT, _STDERR, _COMMANDS, _ANSWERS, _LIFELINE, _LOCK = 1, 2, 3, 4, 5, 6
 
 _WARDEN = Path(__file__).with_name("warden.py")
-_READ = 64 * 1024  # Bytes of answers taken at a time.
 _LONGEST_ANSWER = 16 * 1024 * 1024  # Bytes; a result of the largest size, spelt as JSON, has room.
 
 
@@ -43,7 +43,8 @@ class Process:
     _child: Child
     _answers: _Answers
     _commands: int
-    _lifeline: int
+    _lifeline: contextlib.ExitStack  # Our end; when it closes, the warden ends all.
+    _held: contextlib.ExitStack  # Our ends of all pipes.
     _ending: asyncio.Task[None] | None = None
 
     @classmethod
@@ -65,23 +66,24 @@ class Process:
         """
         with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
             given = {_LOCK: lock}
+            lifeline = ours.enter_context(contextlib.ExitStack())
             mine: dict[int, int] = {}
             for number in (_STDOUT, _STDERR, _COMMANDS, _ANSWERS, _LIFELINE):
                 reading, writing = pipe()
                 we_write = number in (_COMMANDS, _LIFELINE)
                 mine[number], given[number] = (writing, reading) if we_write else (reading, writing)
-                ours.callback(os.close, mine[number])
+                (lifeline if number == _LIFELINE else ours).callback(os.close, mine[number])
                 theirs.callback(os.close, given[number])
             warden = [sys.executable, "-I", "-S", str(_WARDEN), str(_LIFELINE), str(_ANSWERS), str(folder)]
             child = Child.spawn([*warden, *argv], env, given)
-            ours.pop_all()
             return cls(
                 Capture(mine[_STDOUT]),
                 Capture(mine[_STDERR]),
                 child,
                 _Answers(mine[_ANSWERS], child.exited),
                 mine[_COMMANDS],
-                mine[_LIFELINE],
+                lifeline,
+                ours.pop_all(),
             )
 
     @property
@@ -110,28 +112,24 @@ class Process:
             self._ending = asyncio.create_task(self._end())
 
     async def _end(self) -> None:
-        os.close(self._lifeline)
+        self._lifeline.close()
         await asyncio.wait((self._child.exited,), timeout=END_GRACE)
         if not self._child.exited.done():
             self._child.signal(signal.SIGKILL)
             await asyncio.wait((self._child.exited,))
         await self._child.group_ended()
-        os.close(self._commands)
         for stream in (self.stdout, self.stderr, self._answers):
             stream.close()
+        self._held.close()
 
 
 class _Answers:
     """Lines of JSON from a program and its warden."""
 
     def __init__(self, descriptor: int, exited: asyncio.Future[str]) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._descriptor = descriptor
         self._queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._text = bytearray()
-        self._open = True
-        os.set_blocking(descriptor, False)
-        self._loop.add_reader(descriptor, self._read)
+        self._inlet = Inlet(descriptor, self._take)
         exited.add_done_callback(self._exited)
 
     @property
@@ -142,35 +140,26 @@ class _Answers:
         return await self._queue.get()
 
     def close(self) -> None:
-        if self._open:
-            self._open = False
-            self._loop.remove_reader(self._descriptor)
-            os.close(self._descriptor)
+        self._inlet.stop()
 
     def _exited(self, _: asyncio.Future[str]) -> None:
-        while self._open and self._read():
+        while self._inlet.read():
             pass
         # For a warden that was killed before it could say anything.
         self._queue.put_nowait({"exited": None})
 
-    def _read(self) -> bool:
-        """Take what is there; tell whether there was anything."""
-        try:
-            data = os.read(self._descriptor, _READ)
-        except BlockingIOError:
-            return False
+    def _take(self, data: bytes) -> None:
         self._text += data
-        if not data or len(self._text) > _LONGEST_ANSWER:
-            self.close()
+        if len(self._text) > _LONGEST_ANSWER:
+            self._inlet.stop()
         if b"\n" not in data:
-            return bool(data)  # Splitting a long line anew for each piece of it would take ever longer.
+            return  # Splitting a long line anew for each piece of it would take ever longer.
         *lines, rest = self._text.split(b"\n")
         self._text = rest
         for line in lines:
             answer = _read_answer(line)
             if answer is not None:
                 self._queue.put_nowait(answer)
-        return bool(data)
 
 
 def _read_answer(line: bytes | bytearray) -> dict[str, Any] | None:
