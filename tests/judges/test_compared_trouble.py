@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 KEY = "fc-TEST"
 COLUMNS = ("firecrawl-py", "firecrawl-js", "anchorbrowser", "anchorbrowser of npm", "here")
 HEADING = "When something goes wrong"
+CANCELLED = "cancelled while a create is under way: sessions left"
+BLOCK = "the SDK's own `async with` block ends: sessions left"
 NOTHING = "-"  # The cell of a provider, or of a language, that has no such thing.
 NPM = {"firecrawl-js": "@mendable/firecrawl-js", "anchorbrowser of npm": "anchorbrowser"}
 
@@ -188,14 +190,28 @@ async def test_cancelled_create_leaves_as_many_sessions_as_the_page_says(
         await asyncio.wait([task])
         left = len(plan.traffic.live)
 
-    assert table["cancelled while a create is under way: sessions left"][column] == str(left)
+    assert table[CANCELLED][column] == str(left)
+
+
+async def test_aborted_create_of_javascript_leaves_as_many_too(judge: Judge, table: Table):
+    """
+    Anchor's SDK takes a signal that aborts a request; Firecrawl's takes none.
+    """
+    sdk = NPM["anchorbrowser of npm"]
+    async with asyncio.timeout(30), provider({"on": "create", "do": "hold", "when": "after"}) as (base, plan):
+        told = await judge("compared.mjs", sdk, base=base, sdk=sdk, call="abort")
+        plan.release()
+        left = len(plan.traffic.live)
+
+    assert "raised" == told["became"]
+    assert table[CANCELLED]["anchorbrowser of npm"] == str(left)
 
 
 async def test_connected_helper_of_anchor_leaves_the_session_that_it_made(
     real_base: str, real_browsers: Browsers, vendor: Vendor, table: Table
 ):
     """
-    Its block ends the connection only.
+    Its block ends the connection only; the block that ends its session is ours.
     """
     async with (
         asyncio.timeout(30),
@@ -203,9 +219,27 @@ async def test_connected_helper_of_anchor_leaves_the_session_that_it_made(
         await client.browser.create(),
     ):
         pass
+    async with asyncio.timeout(30), provider() as (base, plan):
+        await here(vendor, base, "create")
+        ours = len(plan.traffic.live)
 
-    row = table["the SDK's own `async with` block ends: sessions left"]
-    assert row["anchorbrowser"] == str(len(real_browsers.list(alive=True)))
+    assert table[BLOCK]["anchorbrowser"] == str(len(real_browsers.list(alive=True)))
+    assert table[BLOCK]["here"] == str(ours)
+
+
+async def test_asynchronous_client_of_firecrawl_returns_every_refusal(base: str, vendor: Vendor):
+    """
+    A wrong key, an unknown session: each is an answer without success.
+    """
+    client = vendor("firecrawl").AsyncFirecrawl(api_key=KEY, api_url=base)
+    stranger = vendor("firecrawl").AsyncFirecrawl(api_key="fc-wrong", api_url=base)
+    answers = [
+        await stranger.list_browsers(),
+        await client.browser_execute("unknown", "1"),
+        await client.delete_browser("unknown"),
+    ]
+
+    assert [False, False, False] == [answer.success for answer in answers]
 
 
 async def test_blocking_client_of_firecrawl_raises_where_the_asynchronous_one_returns(vendor: Vendor):
@@ -253,9 +287,4 @@ def test_every_row_is_measured(table: Table):
     """
     No row is there, or missing, without a test that knows it.
     """
-    others = {
-        "cancelled while a create is under way: sessions left",
-        "the SDK's own `async with` block ends: sessions left",
-    }
-
-    assert {*TRIALS, *others} == table.keys()
+    assert {*TRIALS, CANCELLED, BLOCK} == table.keys()

@@ -17,7 +17,13 @@ async function anchor() {
   const { default: Anchorbrowser } = await import(sdk);
   const client = new Anchorbrowser({ apiKey: key, baseURL: base });
   const timeout = { max_duration: call === "misfit" ? 0 : 5 };
-  const made = await client.sessions.create({ session: { timeout } });
+  const stop = new AbortController();
+  const creating = client.sessions.create({ session: { timeout } }, { signal: stop.signal });
+  if (call === "abort") {
+    await fetch(`${base}/_lab/wait?event=create.done`);
+    stop.abort();
+  }
+  const made = await creating;
   if (call === "delete") await client.sessions.delete(made.data.id);
   return inspect(made);
 }
