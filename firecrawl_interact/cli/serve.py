@@ -129,7 +129,8 @@ def run(args: argparse.Namespace) -> int:
         )
     except OSError as error:
         # asyncio's own text repeats the address; the system's is what people know.
-        reason = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror or error
+        named = error.errno is not None and error.errno > 0  # Not so where a name leads nowhere.
+        reason = os.strerror(error.errno or 0) if named else error.strerror or error
         raise LocalBrowserError(f"Cannot listen on {args.host}, port {args.port}: {reason}.") from error
     return 0
 

@@ -79,4 +79,4 @@ def test_the_tutorial_has_examples():
     The search for examples finds some, or the tests above would prove nothing.
     """
     assert len(list(parsed(ROOT / "docs" / "tutorial.md").examples())) >= 5
-    assert len(list(parsed(ROOT / "README.md").examples())) == 1
+    assert len(list(parsed(ROOT / "README.md").examples())) == 2
