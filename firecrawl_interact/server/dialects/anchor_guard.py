@@ -14,7 +14,8 @@ from firecrawl_interact.server.browsers import NoSlotError, ShuttingDownError
 from firecrawl_interact.server.dialects import anchor_body, anchor_query
 from firecrawl_interact.server.dialects.answer import json_answer
 from firecrawl_interact.server.dialects.body import MalformedBodyError, json_body
-from firecrawl_interact.server.keys import BROWSERS, KEYRING, RATES, SETTINGS
+from firecrawl_interact.server.dialects.pace import too_fast
+from firecrawl_interact.server.keys import BROWSERS, KEYRING, SETTINGS
 from firecrawl_interact.server.rates import TooFast
 from firecrawl_interact.server.record import Browser
 from firecrawl_interact.wire import anchor as wire
@@ -139,13 +140,11 @@ def _authenticate(request: web.Request, bad_key: str) -> str:
 
 
 def _throttle(request: web.Request, team: str, kind: str) -> None:
-    settings = request.app[SETTINGS]
-    limit = settings.creates_per_minute if kind == "create" else settings.calls_per_minute
-    slow = request.app[RATES].take(team, kind, limit, request.app[BROWSERS].clock())
+    slow = too_fast(request, team, kind)
     if slow is None:
         return
     text = "Session creation rate limit exceeded." if kind == "create" else "Rate limit exceeded."
-    raise ProblemError(429, text, headers=_rate_headers(slow) if settings.retry_after else None)
+    raise ProblemError(429, text, headers=_rate_headers(slow) if request.app[SETTINGS].retry_after else None)
 
 
 def _rate_headers(slow: TooFast) -> dict[str, str]:

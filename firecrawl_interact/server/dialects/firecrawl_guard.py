@@ -12,7 +12,8 @@ from aiohttp import hdrs, web
 from firecrawl_interact.server.dialects import zod
 from firecrawl_interact.server.dialects.answer import json_answer
 from firecrawl_interact.server.dialects.body import MalformedBodyError
-from firecrawl_interact.server.keys import BROWSERS, KEYRING, RATES, SETTINGS
+from firecrawl_interact.server.dialects.pace import too_fast
+from firecrawl_interact.server.keys import KEYRING, SETTINGS
 from firecrawl_interact.wire import firecrawl as wire
 
 PREFIXES = ("/v2/interact", "/v2/browser")  # Full aliases: its documents use the first, its SDKs the second.
@@ -85,9 +86,7 @@ def _authenticate(request: web.Request) -> str:
 
 
 def _throttle(request: web.Request, team: str, kind: str) -> None:
-    settings = request.app[SETTINGS]
-    limit = settings.creates_per_minute if kind == "create" else settings.calls_per_minute
-    slow = request.app[RATES].take(team, kind, limit, request.app[BROWSERS].clock())
+    slow = too_fast(request, team, kind)
     if slow is None:
         return
     resets = datetime.fromtimestamp(slow.resets_at, UTC).strftime("%a %b %d %Y %H:%M:%S")
@@ -97,7 +96,7 @@ def _throttle(request: web.Request, team: str, kind: str) -> None:
         f" {slow.wait}s, resets at {resets} GMT+0000 (Coordinated Universal Time)"
     )
     raise ProblemError(
-        429, text, headers={hdrs.RETRY_AFTER: str(slow.wait)} if settings.retry_after else None
+        429, text, headers={hdrs.RETRY_AFTER: str(slow.wait)} if request.app[SETTINGS].retry_after else None
     )
 
 
