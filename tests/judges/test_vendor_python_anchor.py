@@ -16,6 +16,11 @@ PAGE = """data:text/html,<title>Here</title><style>*{margin:0}</style><body styl
 <input id=a style="position:absolute;left:0;top:0;width:200px;height:40px" onfocus="document.title='in'">"""
 
 
+def strict(base: str) -> dict[str, Any]:
+    """Options with which answers that do not fit the SDK's models are errors; else it takes them."""
+    return {"api_key": KEY, "base_url": base, "_strict_response_validation": True}
+
+
 async def until_ready(client: Any, request_id: str) -> Any:
     while True:
         status = (await client.sessions.get_async_session_status(request_id)).data
@@ -37,7 +42,7 @@ async def test_anchors_client_starts_asynchronously_and_in_batches(
     It waits for what it asked for, with its own models, and ends it.
     """
     anchorbrowser = vendor("anchorbrowser")
-    async with asyncio.timeout(30), anchorbrowser.AsyncAnchorbrowser(api_key=KEY, base_url=base) as client:
+    async with asyncio.timeout(30), anchorbrowser.AsyncAnchorbrowser(**strict(base)) as client:
         asked = await client.sessions.create_session_async(session={"tags": ["mine"]})
         ready = await until_ready(client, asked.data.request_id)
         await client.sessions.delete_session(ready.session.session_id)
@@ -63,7 +68,7 @@ async def test_anchors_client_keeps_profiles_and_reads_its_account(base: str, ve
     Profiles from a session, usage and billing fit its models.
     """
     anchorbrowser = vendor("anchorbrowser")
-    async with asyncio.timeout(30), anchorbrowser.AsyncAnchorbrowser(api_key=KEY, base_url=base) as client:
+    async with asyncio.timeout(30), anchorbrowser.AsyncAnchorbrowser(**strict(base)) as client:
         made = await client.sessions.create_session()
         session_id = made.data.id
         await client.profiles.create_profile(name="shop", source="session", session_id=session_id)
@@ -93,7 +98,7 @@ async def test_anchors_client_controls_a_real_browser(real_base: str, vendor: Ve
     anchorbrowser = vendor("anchorbrowser")
     async with (
         asyncio.timeout(60),
-        anchorbrowser.AsyncAnchorbrowser(api_key=KEY, base_url=real_base) as client,
+        anchorbrowser.AsyncAnchorbrowser(**strict(real_base)) as client,
     ):
         session_id = (await client.sessions.create_session()).data.id
         sessions = client.sessions
