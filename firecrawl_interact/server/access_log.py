@@ -35,7 +35,10 @@ class AccessLogger(AbstractAccessLogger):
 
 def _pattern(request: web.BaseRequest) -> str:
     if isinstance(request, web.Request):
-        resource = request.match_info.route.resource
+        try:
+            resource = request.match_info.route.resource
+        except (AssertionError, AttributeError):  # What is not HTTP was never looked up.
+            return "(no route)"
         if resource is not None:
             return resource.canonical
     return "(no route)"

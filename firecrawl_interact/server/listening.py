@@ -61,7 +61,7 @@ def _errors() -> logging.Logger:
 def _without_bytes(record: logging.LogRecord) -> bool:
     """Put one quiet line in place of aiohttp's report, which quotes what was sent: links and keys, maybe."""
     error = record.exc_info[1] if record.exc_info else None
-    if not isinstance(error, HttpProcessingError):
+    if not isinstance(error, HttpProcessingError | web.RequestPayloadError):
         return True
     _log.info("A client sent what is not HTTP: %s", type(error).__name__)
     return False

@@ -22,8 +22,8 @@ from firecrawl_interact.server import binary, cdp
 from firecrawl_interact.server.app import build_app
 from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.chromium import ChromiumLauncher
-from firecrawl_interact.server.fake import FakeBrowsers
-from firecrawl_interact.server.listening import runner_for
+from firecrawl_interact.server.fake import FakeBrowsers, FakeEngine
+from firecrawl_interact.server.listening import HEAD_TIMEOUT, runner_for
 from firecrawl_interact.server.porter import Porter
 
 KEY = "fc-TEST"
@@ -90,11 +90,16 @@ async def serve(clock: Clock) -> AsyncIterator[Serve]:
     servers: list[Server] = []
 
     async def start(
-        *, key: str | None = KEY, limit: int | None = None, delay: float = 0.0, **options: Any
+        *,
+        key: str | None = KEY,
+        limit: int | None = None,
+        delay: float = 0.0,
+        patience: float = HEAD_TIMEOUT,
+        **options: Any,
     ) -> Server:
         browsers = FakeBrowsers(limit=limit, delay=delay, clock=clock)
         app = build_app(browsers=browsers, key=key, **options)
-        runner = runner_for(app, Porter())
+        runner = runner_for(app, Porter(), head_timeout=patience)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         base = f"http://127.0.0.1:{runner.addresses[0][1]}"
@@ -106,6 +111,23 @@ async def serve(clock: Clock) -> AsyncIterator[Serve]:
     for server in servers:
         await server.http.close()
         await server.runner.cleanup()
+
+
+async def delete(server: Server, session_id: str) -> None:
+    """End a session as Firecrawl's clients do."""
+    await server.ask("DELETE", f"/v2/interact/{session_id}")
+
+
+async def crash(server: Server, session_id: str) -> None:
+    """Let a session's browser end by itself, and the table hear of it."""
+    browser = server.browsers.get(session_id)
+    assert browser is not None
+    engine = browser.engine
+    assert isinstance(engine, FakeEngine)
+    engine.crash()
+    await asyncio.sleep(0)  # The table hears of it in the loop's next round.
+    async with asyncio.timeout(5):
+        await server.browsers.end(browser)
 
 
 @attrs.frozen

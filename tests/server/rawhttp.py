@@ -58,5 +58,7 @@ async def exchange(port: int, request: bytes, *, within: float = 5) -> Reply:
         writer.close()
         with contextlib.suppress(ConnectionError):
             await writer.wait_closed()
+    if raw.startswith(b"HTTP/1.1 100 "):
+        raw = raw.partition(b"\r\n\r\n")[2]
     words = raw.split(b" ", 2)
     return Reply(int(words[1]) if raw.startswith(b"HTTP/1") else 0, raw)
