@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import concurrent.futures
+import contextlib
 import os
 import secrets
 import select
@@ -161,28 +162,26 @@ def start() -> PrivateServer:
         browser=Settings.from_env().browser,
         allow_execute=True,  # Nobody else reaches it, and what we run could do the same without it.
     )
-    their_lifeline, lifeline = os.pipe()
-    ready, their_ready = os.pipe()
-    given = [their_lifeline, their_ready]
-    if sys.platform == "linux":
-        given.append(os.pidfd_open(os.getpid()))
     try:
-        process = subprocess.Popen(  # noqa: S603  # our own module
-            _command(given),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            cwd="/",
-            env=_environment(),
-            pass_fds=given,
-            start_new_session=True,  # Ctrl-C is for us; we end it afterwards.
-        )
+        with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
+            their_lifeline, lifeline = _pipe(theirs, ours)
+            ready, their_ready = _pipe(ours, theirs)
+            given = [their_lifeline, their_ready]
+            if sys.platform == "linux":
+                given.append(os.pidfd_open(os.getpid()))
+                theirs.callback(os.close, given[-1])
+            process = subprocess.Popen(  # noqa: S603  # our own module
+                _command(given),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                cwd="/",
+                env=_environment(),
+                pass_fds=given,
+                start_new_session=True,  # Ctrl-C is for us; we end it afterwards.
+            )
+            ours.pop_all()
     except OSError as error:
-        os.close(lifeline)
-        os.close(ready)
         raise LocalBrowserError(f"The server of local browsers could not be started: {error}.") from error
-    finally:
-        for descriptor in given:
-            os.close(descriptor)
     server = PrivateServer("", orders.key, process, lifeline, ready)
     try:
         os.write(lifeline, orders.dump())
@@ -193,6 +192,14 @@ def start() -> PrivateServer:
         server.stop()
         raise LocalBrowserError(f"The server of local browsers {how} as it started.") from error
     return server
+
+
+def _pipe(reader: contextlib.ExitStack, writer: contextlib.ExitStack) -> tuple[int, int]:
+    """Make a pipe, reading end first; each end is closed with the stack of who has it."""
+    reading, writing = os.pipe()
+    reader.callback(os.close, reading)
+    writer.callback(os.close, writing)
+    return reading, writing
 
 
 def _command(given: list[int]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -300,6 +301,26 @@ async def test_server_that_cannot_start_is_a_local_error(monkeypatch: pytest.Mon
     async with asyncio.timeout(10):
         with pytest.raises(LocalBrowserError, match="ended as it started"):
             await LocalBackend().ready()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="pidfds are Linux's")
+async def test_no_room_for_a_server_is_a_local_error_and_leaves_no_descriptor(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """
+    Where descriptors run out half-way, those that were opened before are closed again.
+    """
+
+    def full(pid: int) -> int:
+        raise OSError(errno.EMFILE, f"Too many open files for {pid}")
+
+    monkeypatch.setattr(os, "pidfd_open", full)
+    before = [*Path("/dev/fd").iterdir()]
+    async with asyncio.timeout(10):
+        with pytest.raises(LocalBrowserError, match="Too many open files"):
+            await LocalBackend().ready()
+
+    assert len(before) == len([*Path("/dev/fd").iterdir()])
 
 
 async def test_silent_server_is_a_local_error(monkeypatch: pytest.MonkeyPatch):
