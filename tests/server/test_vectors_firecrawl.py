@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import pytest
 
-from firecrawl_interact.server.fake import FakeEngine, FakePrompts, FakeRuns
+from firecrawl_interact.server.fake import FakePrompts, FakeRuns
 from firecrawl_interact.server.runs import RunOutcome
 from firecrawl_interact.server.settings import Generation, ServerSettings
+from tests.server.conftest import crash, delete
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -81,21 +81,6 @@ def ran(world: World, **outcome: Any) -> World:
 def settled(world: World, **settings: Any) -> World:
     """Have the same with other settings."""
     return attrs.evolve(world, options={"settings": ServerSettings(**settings)})
-
-
-async def delete(server: Server, session_id: str) -> None:
-    await server.ask("DELETE", f"/v2/interact/{session_id}")
-
-
-async def crash(server: Server, session_id: str) -> None:
-    browser = server.browsers.get(session_id)
-    assert browser is not None
-    engine = browser.engine
-    assert isinstance(engine, FakeEngine)
-    engine.crash()
-    await asyncio.sleep(0)  # The table hears of it in the loop's next round.
-    async with asyncio.timeout(5):
-        await server.browsers.end(browser)
 
 
 async def two_sessions(server: Server) -> None:
