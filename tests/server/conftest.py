@@ -15,6 +15,7 @@ from typing import Any
 import aiohttp
 import attrs
 import pytest
+import pytest_asyncio
 from aiohttp import web
 
 from firecrawl_interact.errors import LocalBrowserError
@@ -160,23 +161,38 @@ class Leftovers:
         return self.processes(), self.folders()
 
 
-@pytest.fixture
-def leftovers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Leftovers]:
-    """A folder for temporary files that only this test uses, here and in processes it starts."""
-    with tempfile.TemporaryDirectory(prefix="browsers-", dir="/tmp") as folder:
+@contextlib.contextmanager
+def own_folder() -> Iterator[Leftovers]:
+    """Use a folder of our own for temporary files, here and in processes that are started."""
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        tempfile.TemporaryDirectory(prefix="browsers-", dir="/tmp") as folder,
+    ):
         Path(folder).chmod(0o711)  # Browsers may run as another user.
-        monkeypatch.setenv("TMPDIR", folder)
-        monkeypatch.setattr(tempfile, "tempdir", folder)
+        patch.setenv("TMPDIR", folder)
+        patch.setattr(tempfile, "tempdir", folder)
         yield Leftovers(Path(folder))
+
+
+def skip_without_browser() -> None:
+    """Skip where there is no browser to launch."""
+    try:
+        binary.find()
+    except LocalBrowserError as error:
+        pytest.skip(f"no browser here: {error}")
+
+
+@pytest.fixture
+def leftovers() -> Iterator[Leftovers]:
+    """A folder for temporary files that only this test uses."""
+    with own_folder() as folder:
+        yield folder
 
 
 @pytest.fixture
 async def launcher(leftovers: Leftovers) -> AsyncIterator[ChromiumLauncher]:
     """A launcher of real browsers; skips where there is none to launch."""
-    try:
-        binary.find()
-    except LocalBrowserError as error:
-        pytest.skip(f"no browser here: {error}")
+    skip_without_browser()
     launcher = ChromiumLauncher()
     yield launcher
     await launcher.aclose()
@@ -244,7 +260,7 @@ class Stage:
     @property
     def browser(self) -> Any:
         """The session's record."""
-        return self.browsers.list()[0]
+        return self.browsers.get(self.made["id"])
 
     @contextlib.asynccontextmanager
     async def view(self, link: str = "interactiveLiveViewUrl", **options: Any) -> AsyncIterator[Viewer]:
@@ -280,9 +296,36 @@ class Stage:
                 await asyncio.sleep(0.02)
 
 
-@pytest.fixture
-async def stage(launcher: ChromiumLauncher, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
-    """A session with a real browser, for its live view."""
+@attrs.frozen
+class Theatre:
+    """A server over real browsers, for all tests of a module."""
+
+    base: str
+    browsers: Browsers
+    runner: web.AppRunner
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def theatre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Theatre]:
+    """Serve real browsers; when all tests are over, nothing of them is left."""
+    skip_without_browser()
+    tmp_path_factory.getbasetemp()  # Now, lest pytest makes it in a folder that goes away.
+    with own_folder() as leftovers:
+        launcher = ChromiumLauncher()
+        browsers = Browsers(launcher)
+        runner = web.AppRunner(build_app(browsers=browsers), shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield Theatre(f"http://127.0.0.1:{runner.addresses[0][1]}", browsers, runner)
+        await runner.cleanup()
+        await launcher.aclose()
+
+        assert ([], []) == await leftovers.gone()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def stage(theatre: Theatre, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
+    """A session with a real browser of its own, for its live view."""
     commands: Counter[str] = Counter()
     call = cdp.Cdp.call
 
@@ -291,13 +334,9 @@ async def stage(launcher: ChromiumLauncher, monkeypatch: pytest.MonkeyPatch) -> 
         return await call(self, method, *args, **options)
 
     monkeypatch.setattr(cdp.Cdp, "call", counted)
-    browsers = Browsers(launcher)
-    runner = web.AppRunner(build_app(browsers=browsers), shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    base = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    async with asyncio.timeout(30), aiohttp.ClientSession() as http:
-        async with http.post(f"{base}/v2/interact", json={}) as answer:
+    async with aiohttp.ClientSession() as http:
+        async with asyncio.timeout(30), http.post(f"{theatre.base}/v2/interact", json={}) as answer:
             made = await answer.json()
-        yield Stage(made, http, browsers, commands, runner)
-        await runner.cleanup()
+        stage = Stage(made, http, theatre.browsers, commands, theatre.runner)
+        yield stage
+        await theatre.browsers.end(stage.browser)

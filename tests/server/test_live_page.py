@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin
 
 import pytest
+import pytest_asyncio
 from aiohttp import web
 
 from firecrawl_interact.server import binary, cdp, live_page
 from firecrawl_interact.server.record import EndReason
 
 if TYPE_CHECKING:
-    from playwright.async_api import Page
+    from playwright.async_api import Browser, Page
 
-    from tests.server.conftest import Stage
+    from tests.server.conftest import Stage, Theatre
 
 playwright = pytest.importorskip("playwright.async_api", reason="the [playwright] extra is not installed")
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 WATCH, CONTROL = "liveViewUrl", "interactiveLiveViewUrl"
 # Notes all that happens to it, and shows it in its title: what a test has to wait for.
@@ -45,26 +48,34 @@ onscroll = () => note('scrolled ' + Math.round(scrollY));
 Look = Callable[..., Awaitable["Page"]]
 
 
-@pytest.fixture
-async def look(stage: Stage) -> AsyncIterator[Look]:
-    """Open a live page, and wait until it shows something; any error in it fails the test."""
-    errors: list[str] = []
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def eyes(theatre: Theatre) -> AsyncIterator[Browser]:
+    """The browser of whoever looks, for all tests."""
     async with playwright.async_playwright() as driver:
         browser = await driver.chromium.launch(executable_path=str(binary.find()), args=["--no-sandbox"])
-
-        async def look_at(link: str, url: str | None = None, **options: Any) -> Page:
-            context = await browser.new_context(viewport={"width": 640, "height": 700}, **options)
-            page = await context.new_page()
-            page.set_default_timeout(5000)
-            page.on("pageerror", lambda error: errors.append(str(error)))
-            page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
-            await page.goto(url or stage.made[link])
-            if url is None:
-                await shows(page, "document.body.dataset.state === 'live'")
-            return page
-
-        yield look_at
+        yield browser
         await browser.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def look(stage: Stage, eyes: Browser) -> AsyncIterator[Look]:
+    """Open a live page, and wait until it shows something; any error in it fails the test."""
+    errors: list[str] = []
+
+    async def look_at(link: str, url: str | None = None, **options: Any) -> Page:
+        context = await eyes.new_context(viewport={"width": 640, "height": 700}, **options)
+        page = await context.new_page()
+        page.set_default_timeout(5000)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
+        await page.goto(url or stage.made[link])
+        if url is None:
+            await shows(page, "document.body.dataset.state === 'live'")
+        return page
+
+    yield look_at
+    for context in eyes.contexts:
+        await context.close()
 
     assert [] == errors
 
@@ -439,7 +450,7 @@ async def test_page_is_made_of_its_own_files_only(stage: Stage):
     assert stage.made["id"] not in text
 
 
-def test_every_file_of_the_page_is_served():
+async def test_every_file_of_the_page_is_served():
     """
     What a script imports is there.
     """

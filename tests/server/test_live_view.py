@@ -14,6 +14,8 @@ from firecrawl_interact.server.record import EndReason
 if TYPE_CHECKING:
     from tests.server.conftest import Stage, Viewer
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 JPEG = b"\xff\xd8\xff"
 BUTTON = (
     "data:text/html,<title>new</title><body style='margin:0'><button style='width:100vw;height:100vh'"

@@ -6,11 +6,14 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from firecrawl_interact.server.screencast import Feed, Frame, Screencasts
 
 if TYPE_CHECKING:
     from tests.server.conftest import Stage
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 MOVING = (
     "data:text/html,<h1>0</h1><script>let n=0;"
