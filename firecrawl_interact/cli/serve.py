@@ -107,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
         )
     faults = _faults(args)
     logs.configure(args.log_format, access=args.access_log)
-    if not _is_loopback(args.host):
+    if not _is_loopback(args.host) or args.public_url is not None:  # It serves more than this machine.
         _log.warning("Whoever can run programs on this machine can drive its browsers without the key.")
     try:
         binary.find(settings.browser)

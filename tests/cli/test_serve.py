@@ -88,6 +88,28 @@ def test_key_of_the_environment_is_looked_at_too(
     assert "FIRECRAWL_INTERACT_SERVE_KEY must be" in text
 
 
+@pytest.mark.parametrize(
+    ("options", "warned"),
+    [(["--host", "127.0.0.2"], 0), (["--host", "0.0.0.0"], 1), (["--public-url", "https://box.example"], 1)],
+    ids=["alone", "network", "proxy"],
+)
+def test_a_shared_server_says_once_whom_it_trusts(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    warned: int,
+):
+    """
+    Chromium's own port asks for no key: that matters to those who serve others.
+    """
+    monkeypatch.setenv("FIRECRAWL_INTERACT_SERVE_KEY", "fc-key")
+    with socket.create_server(("127.0.0.2" if not warned else "0.0.0.0", 0)) as other:
+        complaint(capsys, "--port", str(other.getsockname()[1]), *options)
+
+    assert warned == caplog.text.count("can drive its browsers without the key")
+
+
 def test_browser_that_is_missing_is_told_at_the_start(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ):
