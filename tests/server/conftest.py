@@ -114,6 +114,22 @@ async def serve(clock: Clock) -> AsyncIterator[Serve]:
         await server.runner.cleanup()
 
 
+@contextlib.asynccontextmanager
+async def served(text: str) -> AsyncIterator[str]:
+    """Serve one page of HTML; yields its address."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text=text, content_type="text/html")
+
+    app = web.Application()
+    app.router.add_get("/", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
+    await runner.cleanup()
+
+
 async def delete(server: Server, session_id: str) -> None:
     """End a session as Firecrawl's clients do."""
     await server.ask("DELETE", f"/v2/interact/{session_id}")

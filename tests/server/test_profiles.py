@@ -8,13 +8,13 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aiohttp import web
 
 from firecrawl_interact.server import cdp
 from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.chromium import ChromiumLauncher
 from firecrawl_interact.server.profile_store import ProfileFolder
 from firecrawl_interact.server.record import ProfileUse, Status, Wish
+from tests.server.conftest import served
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -55,18 +55,8 @@ BLANK = ["", None, None]
 @pytest.fixture
 async def site() -> AsyncIterator[str]:
     """A page that asks whoever leaves it whether to stay."""
-
-    async def page(_: web.Request) -> web.Response:
-        text = "<script>onbeforeunload = event => event.preventDefault()</script>"
-        return web.Response(text=text, content_type="text/html")
-
-    app = web.Application()
-    app.router.add_get("/", page)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    await runner.cleanup()
+    async with served("<script>onbeforeunload = event => event.preventDefault()</script>") as url:
+        yield url
 
 
 @pytest.fixture(params=["chromium-headless-shell", "chromium"])

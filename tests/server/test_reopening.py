@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aiohttp import web
 
 from firecrawl_interact.server import reopening
 from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.cdp import attach, connect
 from firecrawl_interact.server.record import Browser, Wish
 from firecrawl_interact.server.reopening import ReopeningError, reopen
+from tests.server.conftest import served
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -43,16 +43,8 @@ WRITE = [
 
 @pytest.fixture
 async def url() -> AsyncIterator[str]:
-    async def page(_: web.Request) -> web.Response:
-        return web.Response(text=PAGE, content_type="text/html")
-
-    app = web.Application()
-    app.router.add_get("/", page)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    await runner.cleanup()
+    async with served(PAGE) as address:
+        yield address
 
 
 @pytest.fixture
