@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -16,7 +17,7 @@ from firecrawl_interact.errors import LocalBrowserError
 from firecrawl_interact.server import binary
 from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.chromium import ChromiumLauncher
-from firecrawl_interact.server.interpreters import tools
+from firecrawl_interact.server.interpreters import process, tools
 from firecrawl_interact.server.interpreters.capture import LIMIT
 from firecrawl_interact.server.interpreters.runs import ProcessRuns
 from firecrawl_interact.server.record import Browser, Wish
@@ -379,6 +380,23 @@ async def test_a_program_that_writes_to_our_descriptors_harms_only_itself(progra
     outcome = await programs.run(PYTHON, "import os\nos.write(4, b'5\\n[]\\nnonsense\\n')\n'fine'")
 
     assert RunOutcome(result="fine") == outcome
+
+
+async def test_an_answer_without_end_is_read_no_further(monkeypatch: pytest.MonkeyPatch):
+    """
+    A line that grows beyond the longest result is not kept, nor what follows it.
+    """
+    monkeypatch.setattr(process, "_LONGEST_ANSWER", 1000)
+    reading, writing = os.pipe()
+    answers = process._Answers(reading, asyncio.get_running_loop().create_future())
+    os.write(writing, b"x" * 1001)
+    answers._inlet.read()
+    os.write(writing, b'\n{"result": "late"}\n')
+
+    assert (False, 0, False) == (answers._inlet.read(), len(answers._text), answers.waiting)
+    answers.close()
+    os.close(reading)
+    os.close(writing)
 
 
 async def test_sessions_share_neither_variables_nor_pages(programs: Programs):

@@ -152,6 +152,7 @@ class _Answers:
         self._text += data
         if len(self._text) > _LONGEST_ANSWER:
             self._inlet.stop()
+            self._text.clear()
         if b"\n" not in data:
             return  # Splitting a long line anew for each piece of it would take ever longer.
         *lines, rest = self._text.split(b"\n")
