@@ -411,21 +411,31 @@ async def test_page_says_why_the_browser_has_ended(stage: Stage, look: Look):
 
 async def test_page_works_in_a_frame_of_another_site(stage: Stage, look: Look):
     """
-    Whoever has the link may embed it.
+    Whoever has the link may embed it, and control the browser from there, in a sandbox too.
     """
+    await stage.goto(NOTING)
+    await stage.title_becomes("ready")
 
     async def embed(_: web.Request) -> web.Response:
-        return web.Response(text=f"<iframe src='{stage.made[WATCH]}'></iframe>", content_type="text/html")
+        how = "width=600 height=500 sandbox='allow-scripts allow-same-origin'"
+        text = f"<iframe src='{stage.made[CONTROL]}' {how}></iframe>"
+        return web.Response(text=text, content_type="text/html")
 
     app = web.Application()
     app.router.add_get("/", embed)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    page = await look(WATCH, f"http://localhost:{runner.addresses[0][1]}/")
+    page = await look(CONTROL, f"http://localhost:{runner.addresses[0][1]}/")
     frame = page.frame_locator("iframe")
 
     await frame.locator("body[data-state=live]").wait_for()
+    await frame.locator("#screen.drawn").wait_for()
+    box = await frame.locator("#screen").bounding_box()
+    assert box is not None
+    await page.mouse.click(box["x"] + box["width"] * 0.2, box["y"] + box["height"] * 0.2)
+    await page.keyboard.type("x")
+    await stage.title_becomes("field x")
     await runner.cleanup()
 
 
