@@ -61,6 +61,7 @@ _FLAGS = (
     "--disable-renderer-backgrounding",
 )
 _LONGEST_TMPDIR = 56  # Characters; Chromium adds 48 and makes a socket there, whose path has room for 104.
+_NOBODY_TRIES = 2  # A browser may die for another reason; the sandbox is not given up for one death.
 _SMALL_SHM = 512 * 1024 * 1024  # Bytes; with less in /dev/shm (containers: 64 MiB) pages crash.
 
 _log = logging.getLogger(__name__)
@@ -100,7 +101,7 @@ class ChromiumLauncher:
         if not is_root():
             return await self._start(program, arguments, spec, deadline)
         nobody = None if self._nobody_works is False else Nobody.able(program)
-        if nobody is not None:
+        for _ in range(0 if nobody is None else _NOBODY_TRIES):
             try:
                 browser = await self._start(program, arguments, spec, deadline, user=nobody)
             except LocalBrowserError:

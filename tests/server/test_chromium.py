@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -244,6 +245,24 @@ async def test_root_runs_browsers_as_nobody_with_their_sandbox(
 
     assert 0 not in {process.stat().st_uid for process in processes}
     assert [] == [process for process in processes if "--no-sandbox" in (process / "cmdline").read_text()]
+
+
+@as_root
+async def test_one_death_does_not_cost_the_sandbox(program: Callable[..., str], launcher: ChromiumLauncher):
+    """
+    A browser that dies once as nobody is started as nobody again, not as root.
+    """
+    await launcher.launch(SPEC)
+    if not launcher._nobody_works:
+        pytest.skip("this system lets no browser run as nobody")
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        Path(folder).chmod(0o777)  # nobody writes there
+        died = f"[ -e {folder}/died ] || {{ touch {folder}/died; exit 1; }}"
+        again = ChromiumLauncher(program(f'{died}; exec {binary.find()} "$@"'))
+        await again.launch(SPEC)
+        await again.aclose()
+
+    assert again._nobody_works
 
 
 @as_root
