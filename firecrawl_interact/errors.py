@@ -322,7 +322,7 @@ class FailoverError(InteractError, ExceptionGroup[Exception]):
 
     def __init__(self, message: str, exceptions: Sequence[Exception]) -> None:
         super().__init__(message)
-        self.args = (message, list(exceptions))  # What a pickle gives to the class again.
+        self.args: tuple[Any, ...] = (message, list(exceptions))  # What a pickle gives to the class again.
 
     def derive(self, excs: Sequence[Exception], /) -> FailoverError:  # type: ignore[override]
         """Make a part of it, for ``except*``."""

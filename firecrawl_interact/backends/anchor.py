@@ -109,8 +109,8 @@ class AnchorBackend(AnchorLooks):
 
     name = "anchor"
     open_timeout: float = 120.0  # Seconds: a start answers when the browser is ready.
-    options_type = AnchorOptions
-    capabilities = Capabilities(
+    options_type: type | None = AnchorOptions
+    capabilities: Capabilities = Capabilities(
         # Its live view cannot be switched off.
         options=frozenset({"profile", "live_view", "record", "block_ads", "no_block_ads", "country", "tags"}),
         languages=frozenset({"node"}),

@@ -53,12 +53,12 @@ class AnchorBrowser:
     def __init__(self, calls: Calls) -> None:
         """Not called by users; see `AnchorBackend.browser`."""
         self._calls = calls
-        self.mouse = AnchorMouse(calls)
-        self.keyboard = AnchorKeyboard(calls)
-        self.clipboard = AnchorClipboard(calls)
-        self.recordings = AnchorRecordings(calls)
-        self.files = AnchorFiles(calls)
-        self.tags = AnchorTags(calls)
+        self.mouse: AnchorMouse = AnchorMouse(calls)
+        self.keyboard: AnchorKeyboard = AnchorKeyboard(calls)
+        self.clipboard: AnchorClipboard = AnchorClipboard(calls)
+        self.recordings: AnchorRecordings = AnchorRecordings(calls)
+        self.files: AnchorFiles = AnchorFiles(calls)
+        self.tags: AnchorTags = AnchorTags(calls)
 
     def __repr__(self) -> str:
         """Show that it is one; the id opens the browser."""

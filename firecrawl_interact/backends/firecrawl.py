@@ -54,7 +54,7 @@ class FirecrawlBackend(FirecrawlKept):
         MissingKeyError: No key, at the service's own address.
     """
 
-    options_type = FirecrawlOptions
+    options_type: type | None = FirecrawlOptions
 
     def __init__(
         self,

@@ -55,7 +55,7 @@ class FirecrawlWire(FirecrawlScraping):
 
     name = "firecrawl"
     open_timeout: float = 450.0  # Seconds: the server tries for 3 x 40, then waits for up to 300.
-    capabilities = Capabilities(
+    capabilities: Capabilities = Capabilities(
         options=frozenset(
             {"profile", "live_view", "no_live_view", "record", "block_ads", "no_block_ads", "country"}
         ),

@@ -37,7 +37,7 @@ class LocalBackend(FirecrawlKept):
     name = "local"
     hosted = False
     open_timeout: float = 30.0  # Seconds.
-    capabilities = Capabilities(
+    capabilities: Capabilities = Capabilities(
         options=frozenset({"profile", "record", "live_view", "no_live_view", "no_block_ads"}),
         languages=frozenset({"node", "python", "bash"}),
         scrapes=True,

@@ -49,7 +49,7 @@ class Book:
         Args:
             tell: Called with the messages that the styles need.
         """
-        self.styles = Styles(tell)
+        self.styles: Styles = Styles(tell)
         self._owed: dict[str, Owed] = {}
 
     def __len__(self) -> int:

@@ -121,8 +121,8 @@ class Screencast:
     def __init__(self, browser: Browser) -> None:
         """Begin at once."""
         self.frame: Frame | None = None
-        self.ended = False
-        self.stage = Stage(screencast=_SCREENCAST, on_frame=self._take, on_scene=self._wake)
+        self.ended: bool = False
+        self.stage: Stage = Stage(screencast=_SCREENCAST, on_frame=self._take, on_scene=self._wake)
         self._browser = browser
         self._feeds: set[Feed] = set()
         self._owed: list[tuple[int, Params]] = []  # Acknowledgements of what nobody has taken yet, by page.

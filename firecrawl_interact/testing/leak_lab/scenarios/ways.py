@@ -22,7 +22,7 @@ LOOK_HELD = Rule(on="other", do=Action.HOLD)  # At what became of an asynchronou
 LOOKS_HELD = Rule(on="other", do=Action.HOLD, times=None)
 IN_LOOK = {"event": "other.received"}
 
-HEDGE = {"way": "hedge", "hedge": 0.05}
+HEDGE: dict[str, Any] = {"way": "hedge", "hedge": 0.05}
 FIRST_SLOW = Rule(on="create", do=Action.DELAY, seconds=0.6)
 NO_MARK_IN_EITHER = dict.fromkeys((FIRECRAWL, ANCHOR), NO_MARK[FIRECRAWL])
 
