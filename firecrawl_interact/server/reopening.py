@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -14,6 +15,8 @@ from firecrawl_interact.server.record import Browser
 
 TIMEOUT = 60.0  # Seconds for all of it; Firecrawl's own budget is 30 to 300.
 
+_PAINTED = 1.0  # Seconds for the first frame after loading, in which `autofocus` takes effect.
+_NEXT_FRAME = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 _LOOK = 0.05  # Seconds between two looks for an element.
 _MOST_ACTIONS = 100
 _ENTER = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"}
@@ -76,6 +79,9 @@ class Tab:
         if "errorText" in reply:
             raise CdpError(reply["errorText"])
         await loaded.wait()
+        with contextlib.suppress(TimeoutError):  # A tab that is not painted focuses nothing either.
+            async with asyncio.timeout(_PAINTED):
+                await self._call("Runtime.evaluate", expression=_NEXT_FRAME, awaitPromise=True)
 
     async def repeat(self, action: Mapping[str, Any]) -> None:
         """Do once more what a scrape did."""
