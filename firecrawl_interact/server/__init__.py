@@ -18,7 +18,7 @@ __all__ = ["Browsers", "FakeBrowsers", "FaultPlan", "ServerSettings", "build_app
 _LAZY = {
     "Browsers": "firecrawl_interact.server.browsers",
     "FakeBrowsers": "firecrawl_interact.server.fake",
-    "FaultPlan": "firecrawl_interact.server.faults",
+    "FaultPlan": "firecrawl_interact.server.faults.plan",
     "ServerSettings": "firecrawl_interact.server.settings",
     "build_app": "firecrawl_interact.server.app",
 }

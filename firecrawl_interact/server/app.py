@@ -8,7 +8,7 @@ from typing import Protocol
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from firecrawl_interact.server import dashboard, health, links, metrics, replay_links
+from firecrawl_interact.server import dashboard, health, links, metrics
 from firecrawl_interact.server.auth import Keyring
 from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.counts import Counts
@@ -38,8 +38,9 @@ from firecrawl_interact.server.keys import (
 from firecrawl_interact.server.logins import Logins
 from firecrawl_interact.server.public import host_of, known_as
 from firecrawl_interact.server.rates import Rates
-from firecrawl_interact.server.recorder import Recorder
-from firecrawl_interact.server.replays import Replays
+from firecrawl_interact.server.replay import links as replay_links
+from firecrawl_interact.server.replay.recorder import Recorder
+from firecrawl_interact.server.replay.store import Replays
 from firecrawl_interact.server.runs import Prompts, Runners, Runs
 from firecrawl_interact.server.scrapes import Scrapes
 from firecrawl_interact.server.screencast import Screencasts

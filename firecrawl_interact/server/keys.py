@@ -9,7 +9,7 @@ from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.counts import Counts
 from firecrawl_interact.server.logins import Logins
 from firecrawl_interact.server.rates import Rates
-from firecrawl_interact.server.replays import Replays
+from firecrawl_interact.server.replay.store import Replays
 from firecrawl_interact.server.runs import Runners
 from firecrawl_interact.server.scrapes import Scrapes
 from firecrawl_interact.server.screencast import Screencasts

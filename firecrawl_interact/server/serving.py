@@ -14,7 +14,7 @@ from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.capacity import LimitedLauncher
 from firecrawl_interact.server.child import adopt_orphans, keep_descriptors
 from firecrawl_interact.server.chromium import ChromiumLauncher
-from firecrawl_interact.server.fault_switches import switched
+from firecrawl_interact.server.faults.switches import switched
 from firecrawl_interact.server.interpreters.runs import ProcessRuns
 from firecrawl_interact.server.keys import COUNTS
 from firecrawl_interact.server.listening import runner_for

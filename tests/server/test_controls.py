@@ -14,10 +14,11 @@ import pytest
 import pytest_asyncio
 
 from firecrawl_interact.errors import LocalBrowserError
-from firecrawl_interact.server import binary, clipboard, keyboard, mouse, tabs
+from firecrawl_interact.server import binary
 from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.chromium import ChromiumLauncher
-from firecrawl_interact.server.controls import ControlError, Controls, Desk, NoBrowserError
+from firecrawl_interact.server.controls import clipboard, keyboard, mouse, tabs
+from firecrawl_interact.server.controls.desk import ControlError, Controls, Desk, NoBrowserError
 from firecrawl_interact.server.fake import FakeBrowsers
 from firecrawl_interact.server.record import Browser, EndReason, Wish
 
@@ -451,7 +452,7 @@ async def test_a_call_that_takes_too_long_is_given_up(real: Real, monkeypatch: p
     """
     Nobody waits for a page without end.
     """
-    monkeypatch.setattr("firecrawl_interact.server.controls.LONGEST_USE", 0.05)
+    monkeypatch.setattr("firecrawl_interact.server.controls.desk.LONGEST_USE", 0.05)
     with pytest.raises(ControlError, match="not done within"):
         async with real.controls.at(real.browser) as desk:
             await (await desk.tab()).call(

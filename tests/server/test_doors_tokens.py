@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from firecrawl_interact.server.dashboard import COOKIE
-from firecrawl_interact.server.replay_links import player_url
+from firecrawl_interact.server.replay.links import player_url
 from firecrawl_interact.server.settings import ServerSettings
 from tests.server.conftest import KEY
 from tests.server.rawhttp import UPGRADE, exchange, head

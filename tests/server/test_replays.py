@@ -12,19 +12,20 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from firecrawl_interact.server import browsers, cdp, replays, scratch
+from firecrawl_interact.server import browsers, cdp, scratch
 from firecrawl_interact.server.app import build_app
 from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.keys import BROWSERS, REPLAYS
 from firecrawl_interact.server.record import Wish
-from firecrawl_interact.server.replays import Replays
+from firecrawl_interact.server.replay import store as replays
+from firecrawl_interact.server.replay.store import Replays
 from firecrawl_interact.server.stage import Scene, Tab
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
     from firecrawl_interact.server.chromium import ChromiumLauncher
-    from firecrawl_interact.server.replays import Replay
+    from firecrawl_interact.server.replay.store import Replay
     from tests.server.conftest import Clock, Leftovers, Serve, Server
 
 PICTURE = b"\xff\xd8picture"

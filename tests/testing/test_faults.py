@@ -12,10 +12,10 @@ from aiohttp import web
 
 from firecrawl_interact.server.app import build_app
 from firecrawl_interact.server.fake import FakeBrowsers
-from firecrawl_interact.server.fault_switches import switched
 from firecrawl_interact.server.faults import FOREIGN_HEADER, FaultPlan
+from firecrawl_interact.server.faults.switches import switched
+from firecrawl_interact.server.faults.traffic import classify
 from firecrawl_interact.server.settings import Generation, ServerSettings
-from firecrawl_interact.server.traffic import classify
 
 KEY = {"Authorization": "Bearer fc-test"}
 ANCHOR_KEY = {"anchor-api-key": "fc-test"}

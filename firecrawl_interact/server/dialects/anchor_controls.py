@@ -9,8 +9,9 @@ from typing import TypeVar
 import attrs
 from aiohttp import web
 
-from firecrawl_interact.server import clipboard, keyboard, links, mouse, tabs
-from firecrawl_interact.server.controls import CONTROLS, ControlError, Controls, Desk, NoBrowserError
+from firecrawl_interact.server import links
+from firecrawl_interact.server.controls import clipboard, keyboard, mouse, tabs
+from firecrawl_interact.server.controls.desk import CONTROLS, ControlError, Controls, Desk, NoBrowserError
 from firecrawl_interact.server.dialects import anchor_links
 from firecrawl_interact.server.dialects.anchor_guard import (
     Handler,

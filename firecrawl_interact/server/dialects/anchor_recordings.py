@@ -6,12 +6,13 @@ from typing import NoReturn
 
 from aiohttp import web
 
-from firecrawl_interact.server import links, replay_links
+from firecrawl_interact.server import links
 from firecrawl_interact.server.dialects.anchor_guard import ProblemError, find, guarded
 from firecrawl_interact.server.dialects.answer import instant
 from firecrawl_interact.server.keys import REPLAYS
 from firecrawl_interact.server.record import Browser
-from firecrawl_interact.server.replays import Replay
+from firecrawl_interact.server.replay import links as replay_links
+from firecrawl_interact.server.replay.store import Replay
 from firecrawl_interact.wire import anchor_files as wire
 
 RECORDINGS = "/v1/sessions/{session_id}/recordings"

@@ -7,13 +7,14 @@ from itertools import pairwise
 
 from aiohttp import hdrs, web
 
-from firecrawl_interact.server import links, replay_links
+from firecrawl_interact.server import links
 from firecrawl_interact.server.dialects.answer import json_answer
 from firecrawl_interact.server.dialects.firecrawl_guard import PREFIXES, ProblemError, guarded
 from firecrawl_interact.server.dialects.firecrawl_life import find
 from firecrawl_interact.server.keys import REPLAYS
 from firecrawl_interact.server.record import Browser
-from firecrawl_interact.server.replays import Replay
+from firecrawl_interact.server.replay import links as replay_links
+from firecrawl_interact.server.replay.store import Replay
 from firecrawl_interact.wire import firecrawl_replays as wire
 from firecrawl_interact.wire.firecrawl import DIALECT
 

@@ -14,8 +14,8 @@ from aiohttp import web
 
 from firecrawl_interact.server.app import build_app
 from firecrawl_interact.server.fake import FakeBrowsers, FakeRuns
-from firecrawl_interact.server.fault_rules import read_rules
 from firecrawl_interact.server.faults import FaultPlan
+from firecrawl_interact.server.faults.rules import read_rules
 
 HOST = "127.0.0.1"
 LEAVE_TIME = 0.5  # Seconds for open requests when a server ends; its scenario is over by then.

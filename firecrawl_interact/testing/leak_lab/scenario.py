@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from firecrawl_interact.server.fault_rules import Rule
+from firecrawl_interact.server.faults.rules import Rule
 
 FIRECRAWL, ANCHOR = "firecrawl", "anchor"
 DIALECTS = (FIRECRAWL, ANCHOR)

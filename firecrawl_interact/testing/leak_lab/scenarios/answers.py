@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from firecrawl_interact.server.fault_rules import Action, Rule, When
+from firecrawl_interact.server.faults.rules import Action, Rule, When
 from firecrawl_interact.testing.leak_lab.scenario import (
     ANCHOR,
     CANCELLED,

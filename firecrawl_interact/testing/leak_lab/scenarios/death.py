@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from firecrawl_interact.server.fault_rules import Action, Rule
+from firecrawl_interact.server.faults.rules import Action, Rule
 from firecrawl_interact.testing.leak_lab.scenario import (
     CANCELLED,
     FIRECRAWL,

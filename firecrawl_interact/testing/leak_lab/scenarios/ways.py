@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from firecrawl_interact.server.fault_rules import Action, Rule, When
+from firecrawl_interact.server.faults.rules import Action, Rule, When
 from firecrawl_interact.testing.leak_lab.scenario import (
     ANCHOR,
     BODY,

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from aiohttp import web
 
 from firecrawl_interact.server.doors import LOOPBACK
-from firecrawl_interact.server.traffic import Traffic
+from firecrawl_interact.server.faults.traffic import Traffic
 
 PREFIX = "/_lab/"
 LONGEST_WAIT = 60.0  # Seconds one call may be held.

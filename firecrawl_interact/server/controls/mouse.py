@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from firecrawl_interact.server.controls import ControlError, Desk
+from firecrawl_interact.server.controls.desk import ControlError, Desk
 
 BUTTONS = {"left": 1, "right": 2, "middle": 4}  # With the bits that CDP gives them.
 

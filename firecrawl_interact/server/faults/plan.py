@@ -15,11 +15,10 @@ import attrs
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from firecrawl_interact.server import lab_api
-from firecrawl_interact.server.fault_rules import Action, Rule, When, read_rules
-from firecrawl_interact.server.fault_switches import read_switches
-from firecrawl_interact.server.keys import BROWSERS
-from firecrawl_interact.server.traffic import (
+from firecrawl_interact.server.faults import lab_api
+from firecrawl_interact.server.faults.rules import Action, Rule, When, read_rules
+from firecrawl_interact.server.faults.switches import read_switches
+from firecrawl_interact.server.faults.traffic import (
     CREATE,
     DELETE,
     DELETE_ALL,
@@ -29,6 +28,7 @@ from firecrawl_interact.server.traffic import (
     Traffic,
     classify,
 )
+from firecrawl_interact.server.keys import BROWSERS
 
 FOREIGN_HEADER = "X-Lab-Foreign"  # A request that carries it is somebody else's: no faults, other books.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from firecrawl_interact.server.controls import Desk
+from firecrawl_interact.server.controls.desk import Desk
 
 # What is selected, in whatever frame or shadow has the focus. Passwords are not given away, as ever.
 _SELECTED = """() => {

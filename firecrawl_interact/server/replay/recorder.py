@@ -9,7 +9,7 @@ import logging
 from firecrawl_interact.errors import LocalBrowserError
 from firecrawl_interact.server.cdp import CdpError
 from firecrawl_interact.server.record import Browser
-from firecrawl_interact.server.replays import Replay, Replays
+from firecrawl_interact.server.replay.store import Replay, Replays
 from firecrawl_interact.server.screencast import Feed, Frame, Screencasts
 from firecrawl_interact.server.stage import Scene
 

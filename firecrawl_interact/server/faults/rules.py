@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from firecrawl_interact.server.traffic import KINDS
+from firecrawl_interact.server.faults.traffic import KINDS
 
 
 class Action(enum.Enum):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from firecrawl_interact.server import clipboard
-from firecrawl_interact.server.controls import ControlError, Desk, Tab
-from firecrawl_interact.server.keyboard_layout import MODIFIERS, Key, by_character, by_name
+from firecrawl_interact.server.controls import clipboard
+from firecrawl_interact.server.controls.desk import ControlError, Desk, Tab
+from firecrawl_interact.server.controls.layout import MODIFIERS, Key, by_character, by_name
 
 LONGEST_TYPING = 60.0  # Seconds that the pauses of one call may add up to.
 MOST_CHARACTERS = 10_000  # Typed by one call, key by key; more can be pasted.

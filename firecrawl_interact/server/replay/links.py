@@ -10,7 +10,7 @@ from aiohttp import web
 from firecrawl_interact.server.keys import BROWSERS, REPLAYS
 from firecrawl_interact.server.links import LIVE, PRIVATE, refusal
 from firecrawl_interact.server.record import Browser
-from firecrawl_interact.server.replays import Replay
+from firecrawl_interact.server.replay.store import Replay
 
 _REPLAY = LIVE + "{browser_id}/replay"
 _LONGEST_NUMBER = 9  # Digits.

@@ -7,7 +7,7 @@ import base64
 
 import attrs
 
-from firecrawl_interact.server.controls import ControlError, Desk
+from firecrawl_interact.server.controls.desk import ControlError, Desk
 
 ARRIVAL = 15.0  # Seconds a page has to be read in; it is there before, just not whole.
 

@@ -1,0 +1,1 @@
+"""Recordings of sessions: taken, kept within limits, and shown again."""
