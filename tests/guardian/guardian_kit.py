@@ -105,8 +105,10 @@ class Provider:
         create_came: Set once a create was received.
     """
 
-    def __init__(self, port: int = 0, wrap: Callable[[Any], Any] | None = None) -> None:
-        self.alive: dict[str, list[str]] = {}
+    def __init__(
+        self, port: int = 0, wrap: Callable[[Any], Any] | None = None, alive: tuple[str, ...] = ()
+    ) -> None:
+        self.alive: dict[str, list[str]] = {session_id: [] for session_id in alive}
         self.arrivals: list[tuple[float, str, str]] = []
         self.headers: list[dict[str, str]] = []
         self.answer_end: Callable[[str], int | None] = lambda _: None

@@ -613,8 +613,7 @@ def test_outage_at_the_owners_death_is_outlasted(owner):
         peer, _ = silent.accept()
         peer.close()
 
-    back = Provider(port)
-    back.open("s1")
+    back = Provider(port, alive=("s1",))  # From its first moment on: it may be asked at once.
     try:
         back.wait_empty()
     finally:

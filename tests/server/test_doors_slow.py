@@ -89,7 +89,7 @@ async def test_who_sends_a_byte_at_a_time_is_shown_out(house: Open):
     writer.write(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")
     sent = 0
     async with asyncio.timeout(5):
-        while not reader.at_eof():
+        while not reader.at_eof() and reader.exception() is None:  # A reset is an end as well.
             writer.write(b"a")
             sent += 1
             await asyncio.sleep(0.01)
