@@ -43,7 +43,7 @@ def main() -> None:
         text = "\n\n".join(
             [
                 _openings(env, 3 if few else 20),
-                _row(env, 20 if few else 200),
+                _row(env, 20 if few else 1000),
                 _crowd(env, 5 if few else 40),
                 _ends(env, 3 if few else 20),
             ]
