@@ -107,8 +107,8 @@ class Stage:
 
             on_scene: Called when `scene` is another one.
         """
-        self.scene = Scene()
-        self.known = False
+        self.scene: Scene = Scene()
+        self.known: bool = False
         self._screencast = screencast
         self._on_frame = on_frame
         self._on_scene = on_scene
