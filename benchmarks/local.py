@@ -15,11 +15,12 @@ import re
 import shutil
 import signal
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,14 @@ ENDPOINT = re.compile(rb"DevTools listening on (ws://\S+)")
 MEGABYTE = 1024 * 1024
 SIZE = 2 * MEGABYTE  # Bytes of one big answer.
 DIRECT, GATEWAY = "straight to Chromium", "through the gateway"
+AWAKE = ", processors kept awake"  # An idle one sleeps, and its waking is not the gateway's doing.
+SPIN = """
+import os, sys
+os.sched_setaffinity(0, {int(sys.argv[1])})
+os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+while True:
+    pass
+"""
 COLD, WARM, BY_HAND, PLAYWRIGHT = (
     "the SDK, its first session",
     "the SDK, a later one",
@@ -64,6 +73,9 @@ def main() -> None:
             for _ in range(turns):
                 for name, measured in child.order(what="traffic").items():
                     traffic[name].append(measured)
+                with busy_processors():
+                    for name, measured in child.order(what="traffic").items():
+                        traffic[name + AWAKE].append(measured)
     text = "\n\n".join([_starts(times, Path(program).name), _traffic(traffic)])
     publish(options.page, "local", "Browsers on this machine", text)
 
@@ -87,13 +99,31 @@ def _traffic(traffic: dict[str, list[dict[str, float]]]) -> str:
         [name, f"{each['round_trip'] * 1e6:.0f}", f"{each['throughput'] / MEGABYTE:.0f}"]
         for name, each in middle.items()
     ]
-    added = (middle[GATEWAY]["round_trip"] - middle[DIRECT]["round_trip"]) * 1e6
+    added, added_awake = (
+        (middle[GATEWAY + state]["round_trip"] - middle[DIRECT + state]["round_trip"]) * 1e6
+        for state in ("", AWAKE)
+    )
     share = middle[GATEWAY]["throughput"] / middle[DIRECT]["throughput"]
     stated = [
         Goal("microseconds that the gateway adds to a round trip", added, 50),
+        Goal(f"the same{AWAKE}", added_awake, 50),
         Goal("throughput through the gateway against straight", share, 0.9, at_least=True),
     ]
     return f"{table(['connection', 'round trip, µs', 'big answers, MB/s'], rows)}\n\n{goals(stated)}"
+
+
+@contextlib.contextmanager
+def busy_processors() -> Iterator[None]:
+    """Keep every processor from sleeping, by work that makes room for any other at once."""
+    spinners = [
+        subprocess.Popen([sys.executable, "-c", SPIN, str(number)]) for number in os.sched_getaffinity(0)
+    ]
+    try:
+        yield
+    finally:
+        for spinner in spinners:
+            spinner.kill()
+            spinner.wait()
 
 
 # --- in the child ---------------------------------------------------------------------------
