@@ -46,7 +46,8 @@ async def _serve(orders: Orders, lifeline: int, ready: int, parent: int | None =
         browser=orders.browser,
         announce=announce,
         until=parent_ended(lifeline, parent),
-        settings=ServerSettings(allow_execute=orders.allow_execute),
+        # Its one client speaks Firecrawl's wire.
+        settings=ServerSettings(allow_execute=orders.allow_execute, anchor=False),
     )
 
 

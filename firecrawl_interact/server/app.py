@@ -13,9 +13,6 @@ from firecrawl_interact.server.auth import Keyring
 from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.counts import Counts
 from firecrawl_interact.server.dialects import (
-    anchor,
-    anchor_cdp,
-    anchor_guard,
     firecrawl,
     firecrawl_guard,
     firecrawl_replay,
@@ -111,10 +108,15 @@ def build_app(
     app[SETTINGS] = settings
     if faults is not None:
         faults.setup(app)
-    anchor.setup(app)
-    for room in (firecrawl_runs, firecrawl_scrapes, firecrawl_replay, firecrawl, anchor, anchor_cdp, links):
+    for room in (firecrawl_runs, firecrawl_scrapes, firecrawl_replay, firecrawl):
         app.add_routes(room.routes())
-    for room in (replay_links, health, metrics, dashboard):
+    if settings.anchor:
+        from firecrawl_interact.server.dialects import anchor, anchor_cdp  # A tenth of the starting time.
+
+        anchor.setup(app)
+        for room in (anchor, anchor_cdp):
+            app.add_routes(room.routes())
+    for room in (links, replay_links, health, metrics, dashboard):
         app.add_routes(room.routes())
     # On shutdown: open CDP streams end with their browsers; aiohttp would wait a minute for them.
     # The cleanup context is for applications that never came to serve.
@@ -140,6 +142,8 @@ def _names(settings: ServerSettings) -> tuple[str, ...]:
 def _refuse(request: web.Request, status: int, text: str) -> web.Response:
     if request.path.startswith("/v2/"):
         return firecrawl_guard.problem(status, text)
-    if request.path.startswith("/v1/"):
+    if request.path.startswith("/v1/") and request.app[SETTINGS].anchor:
+        from firecrawl_interact.server.dialects import anchor_guard  # As above; loaded by now.
+
         return anchor_guard.problem(status, text)
     return web.Response(status=status, text=text)

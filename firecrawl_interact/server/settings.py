@@ -25,6 +25,8 @@ class ServerSettings:
     Attributes:
         generation: Which Firecrawl server to sound like.
 
+        anchor: Whether Anchor's wire is spoken beside Firecrawl's.
+
         keys: Further API keys, each with the team it belongs to. Sessions belong to teams.
 
         allow_execute: Whether code that a caller sends is run on this machine.
@@ -50,6 +52,7 @@ class ServerSettings:
     """
 
     generation: Generation = Generation.G3
+    anchor: bool = True
     keys: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
     allow_execute: bool = False
     profile_dir: Path | None = None

@@ -391,3 +391,17 @@ async def test_the_watch_token_never_controls(serve: Serve, monkeypatch):
         await server.ask("GET", f"/live/{browser.id}/stream?token={token}&interactive=true&control=true")
 
     assert [False, True] == controls
+
+
+async def test_a_server_may_leave_anchors_wire_out(serve: Serve):
+    """
+    The private one does, to be there sooner; what it does not speak is not found.
+    """
+    server = await serve(key=None, settings=ServerSettings(anchor=False))
+    async with aiohttp.ClientSession(server.base) as client:
+        async with client.post("/v1/sessions", json={}) as anchors:
+            refused = anchors.status
+        async with client.post("/v2/interact", json={}) as firecrawls:
+            made = firecrawls.status
+
+    assert (404, 200) == (refused, made)
