@@ -14,11 +14,15 @@ import attrs
 
 ENDED_WELL = "exited with status 0"  # The reason of an end that was no accident.
 
-_GROUP_GRACE = 1.0  # Seconds until those of a group that were killed are gone; they take milliseconds.
+_GROUP_GRACE = 3.0  # Seconds until those of a group that were killed are gone; they take milliseconds.
 _LOOK = 0.005  # Seconds between two looks: nobody tells us of their end.
 _SET_CHILD_SUBREAPER = 36  # Of prctl(2).
 _STANDARD = 2  # The last of the standard descriptors.
 _FIRST_OWN = 10  # Descriptors of ours start here, clear of those a child is given.
+
+_LATE_LOOK = 1.0  # Seconds between two looks at groups that take longer, as on a busy machine.
+
+_late: set[int] = set()  # Those groups.
 
 
 @attrs.define(eq=False)
@@ -92,6 +96,8 @@ class Child:
             if _reap_group(self.pid):
                 return
             await asyncio.sleep(_LOOK)
+        _late.add(self.pid)
+        _reap_late()
 
     def _watch(self) -> None:
         loop = asyncio.get_running_loop()
@@ -170,6 +176,13 @@ def _reap(pid: int) -> str:
     except ValueError:
         name = f"signal {-status}"
     return f"was ended by {name}"
+
+
+def _reap_late() -> None:
+    """Look until all are gone, however long that takes; else they stay as zombies."""
+    _late.difference_update([group for group in _late if _reap_group(group)])
+    if _late:
+        asyncio.get_running_loop().call_later(_LATE_LOOK, _reap_late)
 
 
 def _reap_group(group: int) -> bool:

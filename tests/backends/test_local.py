@@ -414,6 +414,10 @@ async def test_hundred_sessions_leave_nothing(backend: LocalBackend):
     async with asyncio.timeout(60):
         await asyncio.gather(*(one() for _ in range(100)))
 
+        # What was killed may still be going when the machine is busy.
+        while children_and_ports(KEEPER.running())[0]:  # noqa: ASYNC110  # the kernel tells nobody
+            await asyncio.sleep(0.05)
+
     assert ("", 1) == children_and_ports(KEEPER.running())
     assert [] == os.listdir(tempfile.gettempdir())  # noqa: PTH208
 
