@@ -61,7 +61,7 @@ _FLAGS = (
     "--disable-renderer-backgrounding",
 )
 _LONGEST_TMPDIR = 56  # Characters; Chromium adds 48 and makes a socket there, whose path has room for 104.
-_NOBODY_TRIES = 2  # A browser may die for another reason; the sandbox is not given up for one death.
+_NOBODY_TRIES = 3  # A browser may die for another reason; the sandbox is not given up for one death.
 _SMALL_SHM = 512 * 1024 * 1024  # Bytes; with less in /dev/shm (containers: 64 MiB) pages crash.
 
 _log = logging.getLogger(__name__)
