@@ -23,10 +23,10 @@ from firecrawl_interact.errors import (
 from firecrawl_interact.lifecycle import bounds, unknown
 from firecrawl_interact.lifecycle.debt import Debt
 from firecrawl_interact.lifecycle.nap import Nap
+from firecrawl_interact.lifecycle.readiness import make_ready
 from firecrawl_interact.lifecycle.record import Record
 from firecrawl_interact.lifecycle.sweep import sweep_once
 from firecrawl_interact.models import SessionInfo
-from firecrawl_interact.transport.deadline import Deadline
 from firecrawl_interact.transport.retry import pause
 
 if TYPE_CHECKING:
@@ -85,13 +85,7 @@ class Asking:
         backend = candidate.backend
         bound = self._terms.open_timeout or backend.open_timeout
         deadline = self._hub.loop.time() + bound
-        try:
-            with Deadline(bound):
-                await backend.ready()
-        except TransportTimeoutError as error:
-            raise TransportTimeoutError(
-                f"The {backend.name} backend was not ready within {bound:g} s.", sent=False
-            ) from error
+        await make_ready(backend, within=bound)
         sweep_once(self._hub, backend, candidate.layers)
         plan = backend.prepare(candidate.options)
         record = Record(candidate.layers, backend, plan, create_within=bound, relayed=self._terms.relay)

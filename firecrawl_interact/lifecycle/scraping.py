@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 from firecrawl_interact.backends._capable import refuse_run, unsupported
 from firecrawl_interact.backends.scraper import Scraper, ScrapeRun, ScrapeTerms, Started, scrape_ref
-from firecrawl_interact.errors import SessionClosedError, TransportError, TransportTimeoutError
+from firecrawl_interact.errors import SessionClosedError, TransportError
 from firecrawl_interact.lifecycle import bounds
 from firecrawl_interact.lifecycle.debt import Debt, DebtState
 from firecrawl_interact.lifecycle.hub import Hub
 from firecrawl_interact.lifecycle.owned import Patience
+from firecrawl_interact.lifecycle.readiness import make_ready
 from firecrawl_interact.lifecycle.record import Record
 from firecrawl_interact.lifecycle.running import patience
 from firecrawl_interact.lifecycle.sweep import sweep_once
 from firecrawl_interact.lifecycle.turns import take_turn
 from firecrawl_interact.models import CreatePlan, Request, SessionInfo
-from firecrawl_interact.transport.deadline import Deadline
 
 if TYPE_CHECKING:
     from firecrawl_interact.backends.base import Backend
@@ -112,7 +112,7 @@ class Scraping:
     async def _send_first(self, run: Run) -> Owned[ScrapeRun | Exception]:
         hub = Hub.running()
         backend = self._backend
-        await self._ready()
+        await make_ready(backend, within=backend.open_timeout)
         sweep_once(hub, backend, self._layers)
         request = self._scraper.scrape_run_request(self.terms, run)  # Only now is the address known.
         within = self._within(run)
@@ -123,16 +123,6 @@ class Scraping:
             self._nothing_started(debt)
             raise SessionClosedError("The session was left before its first run was sent.")
         return hub.own(self._first(hub, debt, request, within), end_grace=bounds.CREATE_GRACE)
-
-    async def _ready(self) -> None:
-        bound = self._backend.open_timeout
-        try:
-            with Deadline(bound):
-                await self._backend.ready()
-        except TransportTimeoutError as error:
-            raise TransportTimeoutError(
-                f"The {self._backend.name} backend was not ready within {bound:g} s.", sent=False
-            ) from error
 
     def _within(self, run: Run) -> float:
         """Return how many seconds the first run may take: the create, the scrape's steps, the run."""

@@ -43,9 +43,9 @@ def read_switches(data: Any) -> dict[str, Any]:
     return switches
 
 
-def switched(settings: ServerSettings | None, switches: dict[str, Any]) -> ServerSettings:
+def switched(settings: ServerSettings, switches: dict[str, Any]) -> ServerSettings:
     """Return the settings with these switches set."""
-    return attrs.evolve(settings or ServerSettings(), **switches)
+    return attrs.evolve(settings, **switches)
 
 
 def _fits(name: str, value: Any) -> bool:
