@@ -217,7 +217,7 @@ class Sender:
             ["", "", "?token=TOKEN", "?apiKey=TOKEN&sessionId=ID", "?status=TOKEN&page=0&limit=TOKEN"]
         )
         word = chance.choice(self._knows) if self._knows and chance.random() < 0.7 else self._nasty()
-        return path + query.replace("TOKEN", word).replace("ID", chance.choice(target.ids))
+        return path + query.replace("ID", chance.choice(target.ids)).replace("TOKEN", word)
 
     def _body(self) -> bytes:
         chance = self._random

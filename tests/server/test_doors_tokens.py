@@ -73,6 +73,11 @@ def tokens_of(browser: Browser) -> dict[str, str]:
     }
 
 
+def link(pattern: str, browser: Browser, token: str) -> str:
+    """The link of a pattern: its id first, as a random token may itself hold "ID"."""
+    return f"{pattern.replace('ID', browser.id)}?token={token}"
+
+
 @pytest.mark.parametrize("name", LINKS)
 async def test_every_token_opens_what_it_is_for_and_nothing_of_another_session(two: Two, name: str):
     """
@@ -81,10 +86,10 @@ async def test_every_token_opens_what_it_is_for_and_nothing_of_another_session(t
     pattern, opened = LINKS[name]
     everybody = [*two.ours, *two.theirs]
     for browser in everybody:
-        path = pattern.replace("ID", browser.id)
         for other in everybody:
             found = {
-                kind: await two.status(f"{path}?token={token}") for kind, token in tokens_of(other).items()
+                kind: await two.status(link(pattern, browser, token))
+                for kind, token in tokens_of(other).items()
             }
             right = opened if other is browser else {}
 
@@ -102,12 +107,10 @@ async def test_minted_tokens_open_their_own_session_only_and_old_ones_nothing(tw
         if "replay" in opened:
             continue
         for kind, token in minted.items():
-            path = pattern + f"?token={token}"
-
-            assert opened.get(kind, 403) == await two.status(path.replace("ID", first.id))
-            assert 403 == await two.status(path.replace("ID", second.id))
+            assert opened.get(kind, 403) == await two.status(link(pattern, first, token))
+            assert 403 == await two.status(link(pattern, second, token))
         for kind in ("cdp", "watch", "control"):
-            assert 403 == await two.status(pattern.replace("ID", first.id) + f"?token={old[kind]}")
+            assert 403 == await two.status(link(pattern, first, old[kind]))
 
 
 @pytest.mark.parametrize(
@@ -140,7 +143,7 @@ async def test_near_misses_open_nothing(two: Two, shown: str):
         for word, meaning in {"TOKEN": token, "SHORT": token[:-1], "SWAPPED": token.swapcase()}.items():
             spoilt = spoilt.replace(word, meaning)
 
-        assert 403 == await two.status(f"{pattern.replace('ID', browser.id)}?token={spoilt}")
+        assert 403 == await two.status(link(pattern, browser, spoilt))
 
 
 @pytest.mark.parametrize(
