@@ -122,12 +122,13 @@ def _lock(path: Path, *, create: bool) -> int | None:
         lock = keep_clear(os.open(path / LOCK, flags, 0o600))
     except FileNotFoundError:
         return None
-    try:
+    with contextlib.suppress(OSError):
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(lock)
-        return None
-    return lock
+        if os.fstat(lock).st_nlink:
+            return lock
+        # Somebody had it between our opening and our locking, and has removed it with its folder.
+    os.close(lock)
+    return None
 
 
 def _remove(path: Path) -> None:

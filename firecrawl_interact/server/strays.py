@@ -25,17 +25,25 @@ def kill() -> int:
     if sys.platform != "linux":
         return 0
     killed = 0
-    for folder, holders in _holders().items():
-        groups = {_group_of_browser(pid, folder) for pid in holders}
-        if None in groups:
-            continue  # Somebody who is no browser holds it: its server.
-        for group in groups:
-            if group is not None and group != os.getpgrp():
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(group, signal.SIGKILL)
-                    killed += 1
+    found = _forsaken()
+    # A server looked at just before it made a folder, and the browser in it after that, seem to be a
+    # browser without a server. Looked at again, the server holds the lock: it does before a browser starts.
+    for group in found and found & _forsaken():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, signal.SIGKILL)
+            killed += 1
     sweep()  # Folders of those killed just now may be left to the next call: their processes end first.
     return killed
+
+
+def _forsaken() -> set[int]:
+    """Look once for browsers that alone hold their folders; return their process groups."""
+    forsaken: set[int] = set()
+    for folder, holders in _holders().items():
+        groups = {_group_of_browser(pid, folder) for pid in holders}
+        if None not in groups:  # Somebody who is no browser is its server.
+            forsaken.update(group for group in groups if group is not None)
+    return forsaken - {os.getpgrp()}
 
 
 def _holders() -> dict[Path, list[int]]:

@@ -120,6 +120,25 @@ def test_lock_taken_by_a_sweep_makes_another_folder(tmp_path: Path, monkeypatch:
     folder.remove()
 
 
+def test_folder_that_a_sweep_had_before_it_was_locked_is_not_used(monkeypatch: pytest.MonkeyPatch):
+    """
+    A sweep between making and locking, another server's, costs the folder and nothing else.
+    """
+    real, swept = scratch.keep_clear, []
+
+    def late(descriptor: int) -> int:
+        monkeypatch.setattr(scratch, "keep_clear", real)
+        swept.append(scratch.sweep())
+        return real(descriptor)
+
+    monkeypatch.setattr(scratch, "keep_clear", late)
+    folder = Scratch.make()
+
+    assert [1] == swept
+    assert folder.data.is_dir()
+    folder.remove()
+
+
 def test_full_disk_is_an_error(monkeypatch: pytest.MonkeyPatch):
     """
     Where no folder can be made, the system's words are passed on.

@@ -171,6 +171,30 @@ def test_a_browser_whose_server_lives_is_spared():
 
 @linux_only
 @pytest.mark.usefixtures("leftovers")
+def test_a_browser_that_starts_while_processes_are_looked_at_is_spared(monkeypatch: pytest.MonkeyPatch):
+    """
+    Its server was looked at before it made the folder, the browser after that.
+    """
+    folder = Scratch.make()
+    process = hold(folder, f"--user-data-dir={folder.data}")
+    real, server = strays._descriptors, Path("/proc", str(os.getpid()))
+
+    def too_early(looked_at: Path) -> list[str]:
+        if looked_at != server:
+            return real(looked_at)
+        monkeypatch.setattr(strays, "_descriptors", real)
+        return []
+
+    monkeypatch.setattr(strays, "_descriptors", too_early)
+    killed = strays.kill()
+
+    assert (0, 0) == (killed, release(process))
+    assert real is strays._descriptors
+    folder.remove()
+
+
+@linux_only
+@pytest.mark.usefixtures("leftovers")
 def test_whoever_is_no_browser_is_spared():
     """
     A process that holds the lock and was not started as a browser of this folder may be a server.
