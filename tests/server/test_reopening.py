@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -91,6 +92,18 @@ async def test_keys_reach_what_has_the_focus(browser: Browser, url: str):
     assert "shoes" == await evaluate(browser, "document.title")
 
 
+async def test_a_page_that_asks_is_told_no_and_goes_on(browser: Browser):
+    """
+    Nobody sees its dialogs, and until one is answered it would never have loaded.
+    """
+    asking = "data:text/html,<title>no</title><script>alert(1); document.title = confirm('Go on?')</script>"
+
+    async with asyncio.timeout(5):
+        await reopen(browser, asking)
+
+    assert "false" == await evaluate(browser, "document.title")
+
+
 @pytest.mark.parametrize(
     "action",
     [
@@ -98,6 +111,7 @@ async def test_keys_reach_what_has_the_focus(browser: Browser, url: str):
         {"type": "wait", "selector": "#none"},
         {"type": "wait", "milliseconds": "long"},
         {"type": "click"},
+        {"type": "press", "key": 5},
         {},
     ],
 )
