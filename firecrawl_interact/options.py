@@ -50,13 +50,13 @@ def session_options(
     return SessionOptions(
         ttl=life,
         activity_ttl=idle,
-        profile=None if profile is None else _profile(profile),
+        profile=None if profile is None else profile_choice(profile),
         live_view=switch("live_view", live_view),
         record=switch("record", record),
         block_ads=switch("block_ads", block_ads),
-        country=None if country is None else _country(country),
+        country=None if country is None else country_code(country),
         tags=() if tags == () else _tags(tags),
-        extra=None if extra is None else _extra(extra),
+        extra=None if extra is None else extra_fields(extra),
     )
 
 
@@ -145,11 +145,13 @@ def ledger_choice(value: object) -> bool | Ledger | None:
     )
 
 
-def _is_typed(value: object) -> bool:
-    return not isinstance(value, type) and isinstance(getattr(value, "backend", None), str)
+def profile_choice(value: Any) -> Profile:
+    """
+    Read a profile, or the name of one that is also saved to.
 
-
-def _profile(value: Any) -> Profile:
+    Raises:
+        InvalidOptionError: Neither, or its name or flag cannot be one.
+    """
     profile: Any = Profile(value) if isinstance(value, str) else value
     if not isinstance(profile, Profile) or not isinstance(cast("object", profile.name), str):
         raise InvalidOptionError(
@@ -171,7 +173,13 @@ def _profile(value: Any) -> Profile:
     return profile
 
 
-def _country(value: object) -> str:
+def country_code(value: object) -> str:
+    """
+    Read a country; it comes out in upper case.
+
+    Raises:
+        InvalidOptionError: Not of two letters.
+    """
     if isinstance(value, str) and len(value) == _COUNTRY_LENGTH and value.isascii() and value.isalpha():
         return value.upper()
     raise InvalidOptionError(
@@ -179,6 +187,25 @@ def _country(value: object) -> str:
         option="country",
         value=value,
     )
+
+
+def extra_fields(value: Any) -> Mapping[str, Any]:
+    """
+    Read what is merged into a request as it is.
+
+    Raises:
+        InvalidOptionError: No mapping of texts.
+    """
+    kind = type(value).__name__
+    given: dict[Any, Any] | None = {**value} if hasattr(value, "keys") else None
+    if given is not None and all(isinstance(key, str) for key in given):
+        return given
+    # The value is not repeated: it may hold a password for a proxy.
+    raise InvalidOptionError(f"extra must be a mapping with string keys, not {kind}.", option="extra")
+
+
+def _is_typed(value: object) -> bool:
+    return not isinstance(value, type) and isinstance(getattr(value, "backend", None), str)
 
 
 def _tags(value: Any) -> tuple[str, ...]:
@@ -197,12 +224,3 @@ def _tags(value: Any) -> tuple[str, ...]:
                 value=tag,
             )
     return tags
-
-
-def _extra(value: Any) -> Mapping[str, Any]:
-    kind = type(value).__name__
-    given: dict[Any, Any] | None = {**value} if hasattr(value, "keys") else None
-    if given is not None and all(isinstance(key, str) for key in given):
-        return given
-    # The value is not repeated: it may hold a password for a proxy.
-    raise InvalidOptionError(f"extra must be a mapping with string keys, not {kind}.", option="extra")

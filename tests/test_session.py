@@ -229,8 +229,8 @@ def test_bad_option_is_refused_at_the_call(make, options, told):
     ids=["memory", "firecrawl", "anchor"],
 )
 def test_impossible_session_id_is_refused_at_the_call(make, session_id):
-    """An id that would become another route never gets near a URL."""
-    with pytest.raises(InvalidOptionError):
+    """An id that would become another route never gets near a URL; the error names the argument."""
+    with pytest.raises(InvalidOptionError, match=r"^session_id must"):
         Session.attach(session_id, backend=make())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, cast
 from urllib.parse import quote
@@ -21,6 +21,7 @@ from firecrawl_interact.wire.firecrawl_replays import ReplayReply
 from firecrawl_interact.wire.firecrawl_scrapes import ScrapeReply, ScrapeRequest
 
 _MILLISECONDS = 1000  # In a second.
+_LONGEST_WAIT = 60  # Seconds that a scrape waits once the page is open.
 _PROFILES = "/v2/browser/profiles"  # Only this spelling of the alias is known to exist.
 _PAGE_ID = re.compile(r"[0-9]{1,3}")
 _JOB_PATHS = (("data", "metadata", "scrapeId"), ("scrape_id",))  # Where servers tell the job's id.
@@ -48,18 +49,22 @@ def scrape_body(
     address: Any = url
     if not isinstance(address, str) or not address:
         raise InvalidOptionError("url must be a text that is not empty.", option="url")
-    if isinstance(formats, str):
-        raise InvalidOptionError("formats must be a sequence, such as ['markdown'].", option="formats")
+    if wait_for is not None and wait_for > _LONGEST_WAIT:
+        raise InvalidOptionError(
+            f"wait_for must be at most {_LONGEST_WAIT} seconds, not {wait_for:g}.",
+            option="wait_for",
+            value=wait_for,
+        )
     try:
         request = ScrapeRequest(
             url=url,
-            formats=list(formats) or None,
+            formats=_several("formats", formats, str, dict, such_as="['markdown']"),
             wait_for=None if wait_for is None else whole(wait_for * _MILLISECONDS),
-            actions=[dict(action) for action in actions] or None,
+            actions=_several("actions", actions, dict, such_as="[{'type': 'click', 'selector': 'a'}]"),
             profile=None
             if profile is None
             else wire.Profile(name=profile.name, save_changes=profile.save_changes),
-            location=None if country is None else wire.Location(country=country.upper()),
+            location=None if country is None else wire.Location(country=country),
             block_ads=block_ads,
             timeout=whole(timeout * _MILLISECONDS),
             zero_data_retention=zero_data_retention,
@@ -144,3 +149,24 @@ def profile_path(name: str) -> str:
     if name in {".", ".."}:  # A path would lose them, however they are escaped.
         raise InvalidOptionError(f"name must not be {name!r}.", option="name", value=name)
     return f"{_PROFILES}/{quote(name, safe='')}"
+
+
+def _several(option: str, items: Any, *kinds: type, such_as: str) -> list[Any] | None:
+    """Return what stands in an array of the body, None for an empty one; it is sent as it is."""
+    if isinstance(items, Iterable) and not isinstance(items, str | Mapping):
+        given: list[Any] = [_plain(each) for each in cast("Iterable[object]", items)]
+        if all(isinstance(each, kinds) for each in given) and _is_json(given):
+            return given or None
+    raise InvalidOptionError(f"{option} must be a sequence, such as {such_as}.", option=option)
+
+
+def _plain(value: object) -> object:
+    return {**cast("Mapping[str, object]", value)} if isinstance(value, Mapping) else value
+
+
+def _is_json(value: object) -> bool:
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True

@@ -13,7 +13,14 @@ from firecrawl_interact.backends.firecrawl_runs import interact_body, scrape_run
 from firecrawl_interact.backends.scraper import ScrapeRun, ScrapeTerms, Started
 from firecrawl_interact.errors import ProfileBusyError
 from firecrawl_interact.models import Answer, EndRequest, Profile, Request, Run, Scrape
-from firecrawl_interact.options import Seconds, seconds
+from firecrawl_interact.options import (
+    Seconds,
+    country_code,
+    extra_fields,
+    profile_choice,
+    seconds,
+    switch,
+)
 from firecrawl_interact.wire.firecrawl import DIALECT
 from firecrawl_interact.wire.firecrawl_runs import RunReply
 
@@ -122,13 +129,14 @@ class FirecrawlScraping(ProviderBackend):
             formats=formats,
             wait_for=None if wait_for is None else seconds("wait_for", wait_for),
             actions=actions,
-            profile=Profile(profile) if isinstance(profile, str) else profile,
-            country=country,
-            block_ads=block_ads,
+            profile=None if profile is None else profile_choice(profile),
+            country=None if country is None else country_code(country),
+            block_ads=switch("block_ads", block_ads),
             timeout=limit,
-            zero_data_retention=zero_data_retention,
-            extra=extra,
+            zero_data_retention=switch("zero_data_retention", zero_data_retention),
+            extra=None if extra is None else extra_fields(extra),
         )
+        await self.ready()  # Before that a backend may not know its address.
         request = Request("POST", self._scrapes_url, self._access.body_headers, body)
         answer = await self.exchange(request, timeout=limit + _PATIENCE)
         if not fine(answer):

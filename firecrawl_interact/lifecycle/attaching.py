@@ -67,6 +67,7 @@ def locate(
         if others:
             names = ", ".join(each.name for each in (chosen, *others))
             raise UsageError(f"A session is attached at one backend, not at {names}: pass backend=.")
+        chosen.end_request(session)  # Refuses what cannot be an id, before a reference is made of it.
         ref = SessionRef(backend=chosen.name, session_id=session, base_url=chosen.base_url)
     chosen.end_request(ref.session_id)  # Refuses what cannot be an id.
     if chosen.name == _LOCAL and not _is_known_here(ref.session_id):

@@ -79,21 +79,23 @@ class Length:
     Attributes:
         minimum: Fewest characters taken.
 
-        maximum: Most characters taken.
+        maximum: Most characters taken, or None for no upper bound.
 
         label: Name of the text in messages.
     """
 
     minimum: int
-    maximum: int
+    maximum: int | None
     label: str
 
     def __call__(self, _instance: object, attribute: attrs.Attribute[Any], value: Any) -> None:
         """Refuse what is no text, or too short or too long."""
         if not isinstance(value, str):
             message = f"{self.label} must be text, not {type(value).__name__}"
-        elif self.minimum <= len(value) <= self.maximum:
+        elif len(value) >= self.minimum and (self.maximum is None or len(value) <= self.maximum):
             return
+        elif self.maximum is None:
+            message = f"{self.label} must have at least {self.minimum} character, not {len(value)}"
         else:
             message = f"{self.label} must be {self.minimum} to {self.maximum} characters, not {len(value)}"
         raise OutOfBoundsError(message, field=attribute.name, value=value, bounds=self)

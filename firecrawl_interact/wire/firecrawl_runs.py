@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 import attrs
 from attrs.validators import and_, optional
 
@@ -13,7 +11,7 @@ LONGEST_CODE = 100_000  # Bytes.
 LONGEST_PROMPT = 10_000  # Characters.
 
 LANGUAGE = OneOf(("python", "node", "bash"))
-CODE = and_(Length(1, sys.maxsize, label="code"), Utf8Length(LONGEST_CODE, label="code"))
+CODE = and_(Length(1, None, label="code"), Utf8Length(LONGEST_CODE, label="code"))
 TIMEOUT = Between(1, 300, "seconds")
 ANY_TIMEOUT = Between(1, 300, "seconds", fractions=True)
 

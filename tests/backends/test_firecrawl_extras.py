@@ -223,20 +223,32 @@ async def test_scrape_without_a_job_is_a_protocol_error(canned, document):
 
 
 @pytest.mark.parametrize(
-    ("url", "options"),
+    ("url", "options", "told"),
     [
-        ("", {}),
-        (None, {}),
-        ("https://x", {"wait_for": 61}),
-        ("https://x", {"country": "germany"}),
-        ("https://x", {"formats": "markdown"}),
-        ("https://x", {"profile": ""}),
-        ("https://x", {"timeout": "1"}),
+        ("", {}, "url"),
+        (None, {}, "url"),
+        ("https://x", {"wait_for": 61}, "wait_for must be at most 60 seconds, not 61"),
+        ("https://x", {"country": "germany"}, "country .* 'germany'"),
+        ("https://x", {"country": 49}, "country .* 49"),
+        ("https://x", {"formats": "markdown"}, "formats"),
+        ("https://x", {"formats": 1}, "formats"),
+        ("https://x", {"actions": "click"}, "actions"),
+        ("https://x", {"actions": [1]}, "actions"),
+        ("https://x", {"actions": 1}, "actions"),
+        ("https://x", {"profile": ""}, "profile"),
+        ("https://x", {"profile": 3}, "profile .* 3"),
+        ("https://x", {"profile": Profile("p", "yes")}, "save_changes .* 'yes'"),
+        ("https://x", {"block_ads": "yes"}, "block_ads .* 'yes'"),
+        ("https://x", {"zero_data_retention": 1}, "zero_data_retention .* 1"),
+        ("https://x", {"timeout": "1"}, "timeout .* '1'"),
+        ("https://x", {"extra": 5}, "extra"),
+        ("https://x", {"extra": {"url": "https://y"}}, "extra must not set url"),
     ],
+    ids=str,
 )
-async def test_bad_scrapes_are_not_sent(canned, url, options):
-    """Bounds are checked before anything is sent."""
-    with pytest.raises(InvalidOptionError):
+async def test_bad_scrapes_are_not_sent(canned, url, options, told):
+    """Values and bounds are checked before anything is sent, in the units they were given in."""
+    with pytest.raises(InvalidOptionError, match=told):
         await canned.backend.scrape(url, **options)
 
     assert [] == canned.asked

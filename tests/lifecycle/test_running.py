@@ -75,6 +75,13 @@ async def test_bad_runs_are_not_sent(backend, code, options):
     assert [] == backend.runs
 
 
+async def test_no_code_is_refused_in_plain_words(backend):
+    """Nobody is told of a longest code that has nothing to do with it."""
+    async with Session.create(backend=backend) as session:
+        with pytest.raises(InvalidOptionError, match=r"^code must have at least 1 character, not 0\.$"):
+            await session.execute("")
+
+
 async def test_longest_code_is_sent(backend):
     """A hundred thousand bytes are not too many."""
     async with Session.create(backend=backend) as session:
