@@ -20,7 +20,7 @@ class FirecrawlKept(FirecrawlWire):
             SessionNotFoundError: Nothing was recorded, or it is not ready yet.
             BackendError: The provider refused.
         """
-        answer = await self._read_only(f"{self._url}/{segment(session_id)}/replay", session_id)
+        answer = await self._read_only(f"{segment(session_id)}/replay", session_id)
         return read_replay(answer)
 
     async def replay_playlist(self, session_id: str, page_id: str) -> str:
@@ -31,8 +31,8 @@ class FirecrawlKept(FirecrawlWire):
             SessionNotFoundError: There is no such page.
             BackendError: The provider refused.
         """
-        url = f"{self._url}/{segment(session_id)}/replay/{check_page_id(page_id)}"
-        return (await self._read_only(url, session_id)).body.decode(errors="replace")
+        path = f"{segment(session_id)}/replay/{check_page_id(page_id)}"
+        return (await self._read_only(path, session_id)).body.decode(errors="replace")
 
     async def delete_profile(self, name: str) -> None:
         """
@@ -43,13 +43,17 @@ class FirecrawlKept(FirecrawlWire):
             ProfileBusyError: A session is saving to it; end that first.
             BackendError: The provider refused.
         """
-        request = Request("DELETE", self._access.origin + profile_path(name), self._access.headers)
+        path = profile_path(name)
+        await self.ready()
+        request = Request("DELETE", self._access.origin + path, self._access.headers)
         answer = await self.exchange(request, repeatable=True)
         if not fine(answer):
             raise self.error(answer)
 
-    async def _read_only(self, url: str, session_id: str) -> Answer:
-        answer = await self.exchange(Request("GET", url, self._access.headers), repeatable=True)
+    async def _read_only(self, path: str, session_id: str) -> Answer:
+        await self.ready()  # Before that a backend may not know its address.
+        request = Request("GET", f"{self._url}/{path}", self._access.headers)
+        answer = await self.exchange(request, repeatable=True)
         if not fine(answer):
             raise self.error(answer, session_id=session_id)
         return answer

@@ -73,7 +73,7 @@ class LocalBackend(FirecrawlKept):
         Raises:
             SessionNotFoundError: Nothing was recorded.
         """
-        answer = await self._read_only(f"{self._url}/{segment(session_id)}/replay", session_id)
+        answer = await self._read_only(f"{segment(session_id)}/replay", session_id)
         return answer.headers.get("link", "").partition("<")[2].partition(">")[0]
 
     def read_ended(self, answer: Answer) -> CloseReceipt:

@@ -454,3 +454,17 @@ async def test_scraped_page_is_gone_on_in_and_stopped(backend: LocalBackend) -> 
     assert session.receipt is not None
     assert session.receipt.confirmed
     assert [] == await backend.list(alive=True)
+
+
+async def test_call_without_a_server_starts_one():
+    """
+    A backend that nobody entered works by itself, also after the death of the server it knew.
+    """
+    backend = LocalBackend()
+    async with asyncio.timeout(30):
+        scrape = await backend.scrape("data:text/html,<title>Hello</title>")
+        stop_server()
+        await backend.delete_profile("shop")
+        stop_server()
+        with pytest.raises(SessionNotFoundError):
+            await backend.replay(scrape.job_id)
