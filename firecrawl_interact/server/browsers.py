@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 
 import attrs
 
 from firecrawl_interact.server.attendant import Attendant
-from firecrawl_interact.server.engine import Launcher, LaunchSpec
+from firecrawl_interact.server.engine import Engine, Launcher, LaunchSpec
 from firecrawl_interact.server.fake_profiles import FakeProfiles
 from firecrawl_interact.server.ids import uuid7
 from firecrawl_interact.server.profiles import ProfileInUseError, Profiles
@@ -110,6 +111,27 @@ class Browsers:
         if starting.cancelled():
             raise ShuttingDownError
         return starting.result()
+
+    @contextlib.asynccontextmanager
+    async def lend(self, wish: Wish) -> AsyncGenerator[Engine]:
+        """
+        Start a browser for the time of a block. It takes a slot, but is no session: nobody finds it.
+
+        Raises:
+            NoSlotError: The team runs as many as it may.
+            ShuttingDownError: The server ends.
+            LocalBrowserError: It could not be started, or not be stopped.
+        """
+        loan = uuid7(self.clock())
+        self._reserve(loan, wish)
+        try:
+            engine = await self.launcher.launch(self._spec(wish))
+            try:
+                yield engine
+            finally:
+                await engine.stop()
+        finally:
+            self._release(loan, wish)
 
     @property
     def closed(self) -> bool:
@@ -267,7 +289,8 @@ class Browsers:
         if browser.ending is None:
             browser.reason = browser.reason or reason
             browser.status = Status.STOPPING
-            browser.ending = asyncio.create_task(self._stop(browser))
+            # Never eager, whatever the loop's task factory: it must be held here before it runs.
+            browser.ending = asyncio.Task(self._stop(browser), loop=asyncio.get_running_loop())
 
     async def _dismiss(self, browser: Browser) -> None:
         """Tell the attendants of its end, while it still runs; none of them can hold it up for long."""

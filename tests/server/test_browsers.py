@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import uuid
 from typing import TYPE_CHECKING
 
@@ -402,6 +403,24 @@ async def test_an_engine_that_does_not_stop_is_asked_again(clock, caplog):
     assert (False, True) == (first, second)
     assert browser.id in caplog.text
     await browsers.aclose()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with Python 3.12")
+async def test_eager_tasks_change_nothing(clock):
+    """
+    In a program with eager tasks a failed stop is tried again, and closing ends every browser.
+    """
+    asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)
+    browsers = Browsers(HeldEngines(), clock=clock)
+    browser, *_ = [await browsers.create(Wish()) for _ in range(3)]
+    browser.engine.failures = 1
+    for each in browsers.list():
+        each.engine.go.set()
+    tries = [await browsers.end(browser), await browsers.end(browser)]
+    await browsers.aclose()
+
+    assert [False, True] == tries
+    assert () == browsers.list(alive=True)
 
 
 async def test_an_engine_that_dies_after_a_failed_stop_gives_its_slot_back(clock):
