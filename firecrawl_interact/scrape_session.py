@@ -9,10 +9,16 @@ import attrs
 
 from firecrawl_interact.backends.scraper import ScrapeTerms, check_job_id, scrape_ref
 from firecrawl_interact.config import Settings
-from firecrawl_interact.errors import CloseError, SessionGoneError, UsageError
+from firecrawl_interact.errors import (
+    CloseError,
+    InvalidOptionError,
+    SessionClosedError,
+    SessionGoneError,
+    UsageError,
+)
 from firecrawl_interact.lifecycle import bounds, layers
 from firecrawl_interact.lifecycle.scraping import TTL, Scraping
-from firecrawl_interact.models import Scrape, SessionInfo, SessionState
+from firecrawl_interact.models import Scrape, SessionInfo, SessionRef, SessionState
 from firecrawl_interact.pending import PendingSession
 from firecrawl_interact.session import Session
 
@@ -23,7 +29,11 @@ if TYPE_CHECKING:
     from firecrawl_interact.backends.scraper import ScrapeRun
     from firecrawl_interact.ledger.base import Ledger
     from firecrawl_interact.lifecycle.closing import CloseTerms
-    from firecrawl_interact.models import Run, RunResult, SessionRef
+    from firecrawl_interact.models import Run, RunResult
+
+
+_RUNNING = frozenset({SessionState.OPEN, SessionState.DETACHED})
+_NETWORK = ("http://", "https://")
 
 
 class ScrapeSession(Session):
@@ -37,9 +47,17 @@ class ScrapeSession(Session):
     After the end every further run in that page is refused: scrape again for a new job id.
     """
 
-    def __init__(self, scraping: Scraping, terms: CloseTerms, backend: Backend) -> None:
+    def __init__(
+        self,
+        scraping: Scraping,
+        terms: CloseTerms,
+        backend: Backend,
+        *,
+        adopted_until: datetime | None = None,
+    ) -> None:
         """Prepare; not called by users."""
         self._scraping = scraping
+        self._adopted_until = adopted_until
         self._told_id: str | None = None
         ref = scrape_ref(scraping.terms.job_id)
         super().__init__(SessionInfo(id=ref, backend=backend.name), None, terms, backend)
@@ -109,9 +127,11 @@ class ScrapeSession(Session):
             for name in ("cdp_url", "live_view_url", "interactive_live_view_url")
             if (value := getattr(ran, name)) is not None
         }
-        if self._told_id is None and self._scraping.terms.adopt is None:
-            told["expires_at"] = datetime.now(UTC) + timedelta(seconds=TTL)
-            told["expires_at_estimated"] = True
+        if self._told_id is None:
+            fresh = self._scraping.terms.adopt is None
+            expires_at = datetime.now(UTC) + timedelta(seconds=TTL) if fresh else self._adopted_until
+            told["expires_at"] = expires_at
+            told["expires_at_estimated"] = expires_at is not None
         if ran.session_id is not None:
             self._told_id = told["id"] = ran.session_id
         self._learn(attrs.evolve(self._info, **told))
@@ -119,6 +139,10 @@ class ScrapeSession(Session):
     async def _look(self) -> SessionInfo:
         self._need_browser("looking at it")
         return await super()._look()
+
+    def _until(self, lead: float) -> float:
+        self._need_browser("the expiry")
+        return super()._until(lead)
 
     async def _end(self, reason: str, body: BaseException | None) -> None:
         self._scraping.close()
@@ -143,7 +167,7 @@ def pending_scrape(
     job_id: str | Scrape,
     *,
     backends: Sequence[Backend],
-    adopt: Session | str | None,
+    adopt: Session | SessionRef | str | None,
     zero_data_retention: bool | None,
     close: CloseTerms,
     guardian: bool | None,
@@ -155,15 +179,16 @@ def pending_scrape(
     Raises:
         InvalidOptionError: The job id is no UUID, or *adopt* no id.
         UnsupportedError: The backend has no such sessions.
-        UsageError: Several backends are named, or *adopt* runs at another one.
+        UsageError: Several backends are named, or *adopt* runs at another one or no more.
     """
     chosen, *others = backends
     if others:
         names = ", ".join(each.name for each in backends)
         raise UsageError(f"A scrape belongs to one backend, not to {names}: pass backend=.")
+    adopted = None if adopt is None else _adopted(adopt, chosen)
     terms = ScrapeTerms(
         job_id=check_job_id(job_id.job_id if isinstance(job_id, Scrape) else job_id),
-        adopt=None if adopt is None else _adopted(adopt, chosen),
+        adopt=None if adopted is None else adopted.session_id,
         zero_data_retention=zero_data_retention,
     )
     stand_behind = layers.choose(
@@ -176,15 +201,35 @@ def pending_scrape(
     scraping = Scraping(chosen, stand_behind, terms)
 
     async def opened() -> ScrapeSession:
-        return ScrapeSession(scraping, close, chosen)
+        until = None if adopted is None else adopted.expires_at
+        return ScrapeSession(scraping, close, chosen, adopted_until=until)
 
     return PendingSession(opened, chosen.name)
 
 
-def _adopted(adopt: Session | str, backend: Backend) -> str:
+def _adopted(adopt: Session | SessionRef | str, backend: Backend) -> SessionRef:
+    """Say which session is to be gone on in."""
     if isinstance(adopt, Session):
+        if adopt.state not in _RUNNING:
+            raise SessionClosedError(f"adopt must be a session that runs, not {adopt!r}.")
+        adopt = adopt.ref
+    if isinstance(adopt, SessionRef):
         if adopt.backend != backend.name:
             raise UsageError(f"A session of {adopt.backend} cannot be adopted at {backend.name}.")
-        adopt = adopt.id
-    backend.end_request(adopt)  # Refuses what cannot be an id.
-    return adopt
+        if _elsewhere(adopt.base_url, backend.base_url):
+            raise UsageError(f"A session at {adopt.base_url} cannot be adopted at {backend.base_url}.")
+    session_id = adopt.session_id if isinstance(adopt, SessionRef) else adopt
+    try:
+        backend.end_request(session_id)
+    except InvalidOptionError as error:
+        raise InvalidOptionError(
+            f"adopt must be a session that runs, its ref or its id: {error}", option="adopt"
+        ) from None
+    if isinstance(adopt, SessionRef):
+        return adopt
+    return SessionRef(backend=backend.name, session_id=session_id, base_url=backend.base_url)
+
+
+def _elsewhere(one: str, other: str) -> bool:
+    """Tell whether two addresses differ; without a network they say nothing."""
+    return one != other and one.startswith(_NETWORK) and other.startswith(_NETWORK)

@@ -247,7 +247,7 @@ class Session(OpenedSession):
         backend: str | Backend | None = None,
         api_key: str | None = None,
         base_url: str | None = None,
-        adopt: Session | str | None = None,
+        adopt: Session | SessionRef | str | None = None,
         zero_data_retention: bool | None = None,
         close_timeout: Seconds | None = None,
         on_unconfirmed: OnUnconfirmed | None = None,
@@ -268,9 +268,9 @@ class Session(OpenedSession):
 
             base_url: Origin of a backend given by name; else the environment's.
 
-            adopt: A running session, or its id, to go on in instead of a new browser. It stays
-                its owner's; but leaving here stops it too, since the provider binds it to the
-                scrape.
+            adopt: A running session, its `ref` or its id, to go on in instead of a new browser.
+                It stays its owner's; but leaving here stops it too, since the provider binds it
+                to the scrape.
 
             zero_data_retention: Whether the provider keeps nothing.
 
@@ -285,7 +285,7 @@ class Session(OpenedSession):
         Raises:
             InvalidOptionError: The job id is no UUID, or another value cannot be used.
             UnsupportedError: The backend has no such sessions.
-            UsageError: Several backends are named, or *adopt* runs at another one.
+            UsageError: Several backends are named, or *adopt* runs at another one, or no more.
         """
         from firecrawl_interact.scrape_session import pending_scrape  # not every program scrapes
 

@@ -254,7 +254,7 @@ async def test_bad_code_starts_nothing(provider, job):
 async def test_what_needs_a_browser_is_refused_before_the_first_run(provider, job):
     """There is nothing to give up or to look at yet."""
     async with provider.pending(job) as session:
-        for use in (session.detach, session.refresh):
+        for use in (session.detach, session.refresh, session.before_expiry):
             with pytest.raises(UsageError, match="first run"):
                 await use()
         with pytest.raises(UsageError, match="first run"):
@@ -571,6 +571,44 @@ async def test_adopting_from_another_backend_is_refused(provider, job):
     async with Session.create(backend="memory") as elsewhere:
         with pytest.raises(UsageError, match="memory"):
             provider.pending(job, adopt=elsewhere)
+
+
+async def test_adopting_at_another_address_is_refused(provider, job):
+    """Two servers that speak the same wire know nothing of each other's sessions."""
+    elsewhere = FirecrawlBackend("fc-TEST", "http://127.0.0.1:1")
+    async with Session.create(backend=provider.backend, guardian=False, ledger=False) as own:
+        for adopt in (own, own.ref):
+            with pytest.raises(UsageError, match=r"127\.0\.0\.1:1"):
+                provider.pending(job, adopt=adopt, backend=elsewhere)
+
+
+async def test_session_to_adopt_must_have_a_browser(provider, job):
+    """One that was closed has none any more, and one in a scraped page none before its first run."""
+    async with Session.create(backend=provider.backend, guardian=False, ledger=False) as own:
+        pass
+    with pytest.raises(SessionClosedError, match="adopt"):
+        provider.pending(job, adopt=own)
+    async with provider.pending(job) as session:
+        with pytest.raises(UsageError, match="first run"):
+            provider.pending(job, adopt=session)
+
+
+@pytest.mark.parametrize("bad", ["", "all", "a/b", 7])
+def test_what_cannot_be_adopted_is_refused_by_the_arguments_name(bad):
+    """Nobody looks for a session id that they never passed."""
+    with pytest.raises(InvalidOptionError, match=r"^adopt must"):
+        Session.from_scrape(NO_JOB, backend=FirecrawlBackend("fc-TEST"), adopt=bad)
+
+
+async def test_adopted_session_expires_as_it_did(provider, job):
+    """Going on in it gives it no new ttl; a reference knows as much."""
+    async with Session.create(ttl=120, backend=provider.backend, guardian=False, ledger=False) as own:
+        for adopt in (own, own.ref):
+            async with provider.pending(await provider.scrape(), adopt=adopt) as session:
+                await session.execute("1")
+                await session.detach()
+
+                assert own.expires_at == session.expires_at
 
 
 async def test_detached_browser_lives_on(provider, job):

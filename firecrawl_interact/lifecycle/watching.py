@@ -197,7 +197,7 @@ class InView:
         expires_at = self._info.expires_at
         if expires_at is None:
             raise UsageError(
-                "It is not known when this session expires: attach it by its ref, which says so.",
+                "It is not known when this session expires: go by its ref, which says so, and not by its id.",
                 session_id=self._info.id,
             )
         return (expires_at - timedelta(seconds=lead) - datetime.now(UTC)).total_seconds()
