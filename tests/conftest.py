@@ -1,15 +1,17 @@
-"""What every test gets: no keys, a state folder of its own, a loop that is listened to."""
+"""What every test gets: the same surroundings everywhere, a state folder, a loop that is listened to."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest.mock import Mock
 
 import aiohttp
+import hypothesis
 import pytest
 from aioresponses import aioresponses
 
@@ -23,6 +25,17 @@ sys.path.append(str(Path(__file__).resolve().parent.parent))
 # Whoever runs the suite may have keys set; a test must neither use nor spend them.
 OURS = ("FIRECRAWL_", "ANCHORBROWSER_", "ANCHOR_")
 KEPT = ("FIRECRAWL_INTERACT_BROWSER",)  # Which browser to test with.
+PROXIES = ("http_proxy", "https_proxy", "ws_proxy", "wss_proxy", "all_proxy", "no_proxy")  # In either case.
+
+# The same examples in every run: what was not found today must not stop somebody else tomorrow.
+hypothesis.settings.register_profile("same", derandomize=True, database=None, deadline=None)
+hypothesis.settings.load_profile("same")
+
+# A suite that runs in the background, or under nohup, is started with these ignored, and so would be
+# every program that it starts. What has a handler is not inherited as one.
+for each in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGTERM):
+    if signal.getsignal(each) is signal.SIG_IGN:
+        signal.signal(each, signal.default_int_handler if each is signal.SIGINT else lambda *_: None)
 
 
 class CannedResponse(aiohttp.ClientResponse):
@@ -51,7 +64,7 @@ def canned() -> Iterator[CannedAnswers]:
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     for name in os.environ:
-        if name.startswith(OURS) and name not in KEPT:
+        if (name.startswith(OURS) and name not in KEPT) or name.lower() in PROXIES:
             monkeypatch.delenv(name)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
 
