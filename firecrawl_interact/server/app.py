@@ -15,6 +15,7 @@ from firecrawl_interact.server.counts import Counts
 from firecrawl_interact.server.dialects import (
     firecrawl,
     firecrawl_guard,
+    firecrawl_reading,
     firecrawl_replay,
     firecrawl_runs,
     firecrawl_scrapes,
@@ -108,7 +109,7 @@ def build_app(
     app[SETTINGS] = settings
     if faults is not None:
         faults.setup(app)
-    for room in (firecrawl_runs, firecrawl_scrapes, firecrawl_replay, firecrawl):
+    for room in (firecrawl_runs, firecrawl_reading, firecrawl_scrapes, firecrawl_replay, firecrawl):
         app.add_routes(room.routes())
     if settings.anchor:
         from firecrawl_interact.server.dialects import anchor, anchor_cdp  # A tenth of the starting time.

@@ -568,3 +568,28 @@ async def test_browser_that_saves_to_two_profiles_lets_go_of_both(fakes):
     assert [browser.id] * 2 == busy
     assert ["copy", "p"] == [one.name for one in await fakes.profiles.list("t")]
     assert [None] * 2 == [fakes.saver("t", name) for name in ("p", "copy")]
+
+
+async def test_loan_ends_with_its_block_whatever_happens():
+    """
+    Its slot is free again, and nothing of it runs.
+    """
+    launcher = FakeLauncher()
+    browsers = Browsers(launcher, limit=1)
+
+    async def fail() -> None:
+        async with browsers.lend(Wish()):
+            assert 1 == len(launcher.engines)
+            with pytest.raises(NoSlotError):
+                await browsers.create(Wish())
+            raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError, match="no"):
+        await fail()
+
+    assert set() == launcher.engines
+    async with browsers.lend(Wish(profile=ProfileUse(name="shop", saves=False, alone=True))):
+        assert () == browsers.list()
+    await browsers.aclose()
+    with pytest.raises(ShuttingDownError):
+        await browsers.lend(Wish()).__aenter__()

@@ -149,7 +149,7 @@ async def test_another_teams_session_runs_nothing(serve: Serve):
 
 async def test_a_scrape_has_its_id_in_both_places(serve: Serve):
     """
-    The official SDKs read one, the documentation shows the other; no browser is started for it.
+    The official SDKs read one, the documentation shows the other; it is no session.
     """
     server = await serve()
     made = await server.ask("POST", "/v2/scrape", {"url": "https://example.com/", "formats": ["markdown"]})

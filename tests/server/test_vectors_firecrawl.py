@@ -258,7 +258,7 @@ LEFT_OUT = {
     "interact.keyless_ok": "There is no keyless tier here.",
     "stop.ok.late_g1": "Of a server between two generations.",
     "stop.not_confirmed.late_g1": "As above.",
-    "scrape.for_interact": "Ours opens no page, so it has no formats; see the test of the job's id.",
+    "scrape.for_interact": "Ours makes no markdown; see the tests of scrapes.",
     "replay.index": "See the tests of recordings.",
     "replay.playlist": "See the tests of recordings.",
 }

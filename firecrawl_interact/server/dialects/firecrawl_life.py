@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Generator
 
 from aiohttp import web
 
@@ -11,6 +13,7 @@ from firecrawl_interact.server import links
 from firecrawl_interact.server.browsers import NoSlotError, ShuttingDownError
 from firecrawl_interact.server.dialects.firecrawl_bill import bill, credits_for, milliseconds
 from firecrawl_interact.server.dialects.firecrawl_guard import ProblemError
+from firecrawl_interact.server.engine import Engine
 from firecrawl_interact.server.keys import BROWSERS, SETTINGS
 from firecrawl_interact.server.profiles import ProfileInUseError
 from firecrawl_interact.server.record import Browser, Status, Wish
@@ -36,29 +39,16 @@ async def launch(request: web.Request, wish: Wish) -> Browser:
     """Start a browser, or refuse as Firecrawl does."""
     generation = request.app[SETTINGS].generation
     _check_balance(request, wish, generation)
-    try:
+    with _worded(generation):
         return await request.app[BROWSERS].create(wish)
-    except ProfileInUseError:
-        text = "Browser operation conflicts with the current session or profile state."
-        if generation is Generation.G1:
-            text = (
-                "Another session is currently writing to this profile. Only one writer is allowed at a time."
-                " You can still access it with saveChanges: false, or try again later."
-            )
-        raise ProblemError(409, text) from None
-    except NoSlotError as error:
-        text = f"You have reached the maximum number of concurrent jobs ({error.limit})."
-        if generation is Generation.G1:
-            text += (
-                " Please wait for existing jobs to complete or destroy browser sessions"
-                " before creating new ones."
-            )
-        raise ProblemError(429, text) from None
-    except ShuttingDownError:
-        raise ProblemError(503, "The server is shutting down.") from None
-    except LocalBrowserError as error:
-        # Not Firecrawl's 502: its SDKs send a create again on that. 503 says that nothing was made.
-        raise ProblemError(503, str(error), code="LOCAL_BROWSER") from error
+
+
+@contextlib.asynccontextmanager
+async def lent(request: web.Request, wish: Wish) -> AsyncGenerator[Engine]:
+    """Start a browser that is no session, for the time of a block, or refuse as Firecrawl does."""
+    with _worded(request.app[SETTINGS].generation):
+        async with request.app[BROWSERS].lend(wish) as engine:
+            yield engine
 
 
 async def stop(request: web.Request, browser: Browser) -> wire.DeleteReply:
@@ -92,6 +82,34 @@ def link_fields(request: web.Request, browser: Browser) -> dict[str, str]:
         "live_view_url": links.watch_url(base, browser) if live_view else "",
         "interactive_live_view_url": links.control_url(base, browser) if live_view else "",
     }
+
+
+@contextlib.contextmanager
+def _worded(generation: Generation) -> Generator[None]:
+    """Put Firecrawl's words around what keeps a browser from being started."""
+    try:
+        yield
+    except ProfileInUseError:
+        text = "Browser operation conflicts with the current session or profile state."
+        if generation is Generation.G1:
+            text = (
+                "Another session is currently writing to this profile. Only one writer is allowed at a time."
+                " You can still access it with saveChanges: false, or try again later."
+            )
+        raise ProblemError(409, text) from None
+    except NoSlotError as error:
+        text = f"You have reached the maximum number of concurrent jobs ({error.limit})."
+        if generation is Generation.G1:
+            text += (
+                " Please wait for existing jobs to complete or destroy browser sessions"
+                " before creating new ones."
+            )
+        raise ProblemError(429, text) from None
+    except ShuttingDownError:
+        raise ProblemError(503, "The server is shutting down.") from None
+    except LocalBrowserError as error:
+        # Not Firecrawl's 502: its SDKs send a create again on that. 503 says that nothing was made.
+        raise ProblemError(503, str(error), code="LOCAL_BROWSER") from error
 
 
 def _check_balance(request: web.Request, wish: Wish, generation: Generation) -> None:

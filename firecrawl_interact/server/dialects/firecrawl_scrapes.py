@@ -1,4 +1,4 @@
-"""Firecrawl's routes for scraped pages: scrape, go on in the page, stop."""
+"""Firecrawl's routes for what was scraped: go on in the page, stop."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from firecrawl_interact.server.dialects import zod
 from firecrawl_interact.server.dialects.firecrawl_body import read_body
 from firecrawl_interact.server.dialects.firecrawl_guard import ProblemError, bad_request, guarded
 from firecrawl_interact.server.dialects.firecrawl_life import find, launch, link_fields, stop
+from firecrawl_interact.server.dialects.firecrawl_reading import SCRAPE
 from firecrawl_interact.server.dialects.firecrawl_runs import (
     ENDED,
     NO_CODE,
@@ -19,15 +20,13 @@ from firecrawl_interact.server.dialects.firecrawl_runs import (
     run_prompt,
 )
 from firecrawl_interact.server.keys import BROWSERS, RUNNERS, SCRAPES, SETTINGS
-from firecrawl_interact.server.record import Browser, EndReason, ProfileUse, Wish
+from firecrawl_interact.server.record import Browser, EndReason, Wish
 from firecrawl_interact.server.reopening import ReopeningError, reopen
 from firecrawl_interact.server.scrapes import Scrape
 from firecrawl_interact.server.settings import Generation
 from firecrawl_interact.wire import firecrawl as wire
 from firecrawl_interact.wire.firecrawl_runs import InteractRequest, RunReply
-from firecrawl_interact.wire.firecrawl_scrapes import ScrapeReply, ScrapeRequest
 
-SCRAPE = "/v2/scrape"
 INTERACT = SCRAPE + "/{job_id}/interact"
 
 TTL, ACTIVITY_TTL = 600, 300  # Seconds, always: the body of a run cannot choose them.
@@ -49,32 +48,9 @@ _NOT_REOPENED = (
 def routes() -> list[web.RouteDef]:
     """List the routes."""
     return [
-        web.post(SCRAPE, guarded(_scrape, kind="scrape")),
         web.post(INTERACT, guarded(_interact)),
         web.delete(INTERACT, guarded(_stop)),
     ]
-
-
-async def _scrape(request: web.Request, team: str) -> web.Response:
-    """
-    Give out a job id. The page itself is opened by the first run, not here.
-
-    That is enough for sessions that go on with a scrape, and all that the official SDKs ask for.
-    """
-    asked = await read_body(request, ScrapeRequest)
-    profile = asked.profile
-    scrape = request.app[SCRAPES].add(
-        team,
-        None if asked.zero_data_retention else asked.url,
-        wait_for=asked.wait_for or 0,
-        actions=tuple(asked.actions or ()),
-        profile=None
-        if profile is None
-        else ProfileUse(name=profile.name, saves=profile.save_changes, alone=True),
-    )
-    metadata = {"scrapeId": scrape.id, "sourceURL": asked.url, "url": asked.url}
-    reply = ScrapeReply(success=True, data={"metadata": metadata})
-    return web.json_response({**wire.DIALECT.unstructure(reply), "scrape_id": scrape.id})
 
 
 async def _interact(request: web.Request, team: str) -> RunReply:

@@ -1,0 +1,170 @@
+"""Scrapes read pages in real browsers, and say what they cannot do."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from aiohttp import web
+
+from firecrawl_interact.server import reading
+
+if TYPE_CHECKING:
+    from tests.server.conftest import Theatre
+
+PAGE = """<!doctype html><html lang="en"><head><title>Shop</title><meta name="Description" content="Lamps">
+<style>p { margin: 0 }</style></head><body style="margin: 0; height: 3000px"><p>49 dollars</p>
+<a href="/about">About</a><a href="/about">Again</a><img src="/lamp.png">
+<button onclick="document.title = 'Clicked'">Click</button><script>"use strict"</script></body></html>"""
+
+NO_NAME = f"{'a' * 64}.invalid"  # Too long for the DNS, which so is not even asked.
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def site() -> AsyncIterator[str]:
+    """A shop, an address that leads to it, one that it does not know, and one that never answers."""
+    app = web.Application()
+
+    async def page(_: web.Request) -> web.Response:
+        return web.Response(text=PAGE, content_type="text/html")
+
+    async def moved(_: web.Request) -> web.Response:
+        raise web.HTTPFound("/shop")
+
+    async def silent(_: web.Request) -> web.Response:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    app.add_routes([web.get("/shop", page), web.get("/moved", moved), web.get("/silent", silent)])
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+async def ask(theatre: Theatre, **body: Any) -> tuple[int, dict[str, Any]]:
+    """Scrape with a real browser."""
+    async with (
+        asyncio.timeout(30),
+        aiohttp.ClientSession() as http,
+        http.post(f"{theatre.base}/v2/scrape", json=body) as answer,
+    ):
+        return answer.status, await answer.json()
+
+
+async def test_scrape_tells_where_the_address_led_and_what_is_there(theatre: Theatre, site: str):
+    """
+    An address without a scheme is completed; what was asked for beside it comes as Firecrawl spells it.
+    """
+    status, answer = await ask(theatre, url=f"{site}/moved", formats=["html", "rawHtml", "links", "images"])
+    data = answer["data"]
+    metadata = data.pop("metadata")
+    html, raw_html = data.pop("html"), data.pop("rawHtml")
+
+    assert (200, True, answer["scrape_id"]) == (status, answer["success"], metadata.pop("scrapeId"))
+    assert {
+        "title": "Shop",
+        "description": "Lamps",
+        "language": "en",
+        "url": f"http://{site}/shop",
+        "sourceURL": f"{site}/moved",
+        "statusCode": 200,
+        "contentType": "text/html",
+    } == metadata
+    assert {"links": [f"http://{site}/about"], "images": [f"http://{site}/lamp.png"]} == data
+    assert (True, True, True) == tuple(
+        part in raw_html for part in ("<!DOCTYPE html>", "<script>", "<style>")
+    )
+    assert (False, False, True) == tuple(part in html for part in ("<script>", "<style>", "49 dollars"))
+
+
+async def test_page_that_is_not_there_is_read_like_any_other(theatre: Theatre, site: str):
+    """
+    Its status is told, as Firecrawl does.
+    """
+    status, answer = await ask(theatre, url=f"http://{site}/none", formats=["rawHtml"])
+
+    assert (200, 404) == (status, answer["data"]["metadata"]["statusCode"])
+    assert "404: Not Found" in answer["data"]["rawHtml"]
+
+
+@pytest.mark.parametrize(("full_page", "height"), [(False, 720), (True, 3000)], ids=["window", "page"])
+async def test_screenshot_shows_the_window_or_the_page(
+    theatre: Theatre, site: str, full_page: bool, height: int
+):
+    """
+    It is an address that holds the picture, since there is no other place for it.
+    """
+    shot = {"type": "screenshot", "fullPage": full_page}
+    _, answer = await ask(theatre, url=f"http://{site}/shop", formats=[shot])
+    kind, _, data = answer["data"]["screenshot"].partition(",")
+    picture = base64.b64decode(data)
+
+    assert "data:image/png;base64" == kind
+    assert height == int.from_bytes(picture[20:24])
+
+
+async def test_actions_come_first_and_those_that_only_read_are_told(theatre: Theatre, site: str):
+    """
+    Nothing is left out without a word.
+    """
+    actions = [{"type": "click", "selector": "button"}, {"type": "executeJavascript", "script": "1"}]
+    _, answer = await ask(theatre, url=f"http://{site}/shop", actions=actions, formats=["links"])
+
+    assert "Clicked" == answer["data"]["metadata"]["title"]
+    assert "Actions that only read were left out: executeJavascript." == answer["data"]["warning"]
+
+
+async def test_part_that_is_too_long_is_left_out_with_a_word(
+    theatre: Theatre, site: str, monkeypatch: pytest.MonkeyPatch
+):
+    """
+    It does not even leave the browser.
+    """
+    monkeypatch.setattr(reading, "LONGEST", 100)
+    _, answer = await ask(theatre, url=f"http://{site}/shop", formats=["rawHtml", "links"])
+
+    assert {"links", "warning", "metadata"} == answer["data"].keys()
+    assert "Too long, and left out: rawHtml." == answer["data"]["warning"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"url": f"http://{NO_NAME}/"}, 200, "SCRAPE_DNS_RESOLUTION_ERROR"),
+        ({"url": "http://127.0.0.1:1/"}, 500, "SCRAPE_SITE_ERROR"),
+        ({"url": "http://"}, 400, "BAD_REQUEST"),
+        ({"url": "{site}/silent", "timeout": 1000}, 408, "SCRAPE_TIMEOUT"),
+        ({"url": "{site}/shop", "actions": [{"type": "click"}]}, 500, "SCRAPE_ACTION_ERROR"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_page_that_cannot_be_read_is_told_in_firecrawls_codes(
+    theatre: Theatre, site: str, body: dict[str, Any], status: int, code: str
+):
+    """
+    A name that leads nowhere is a 200 there, without success.
+    """
+    answered, answer = await ask(theatre, **{**body, "url": body["url"].replace("{site}", site)})
+
+    assert (status, False, code) == (answered, answer["success"], answer["code"])
+
+
+async def test_scrapes_leave_no_browser_and_are_no_session(theatre: Theatre, site: str):
+    """
+    Neither one that went well nor one that failed is ever listed.
+    """
+    before = theatre.browsers.list()
+    for path in ("shop", "silent"):
+        await ask(theatre, url=f"http://{site}/{path}", timeout=1000)
+
+    assert before == theatre.browsers.list()
+    assert not theatre.browsers._slots  # What it still counts as running
