@@ -1,4 +1,4 @@
-"""leak-lab: count the sessions that a client leaves behind when things go wrong."""
+"""`firecrawl-interact leak-lab`: count the sessions that a client leaves behind when things go wrong."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from firecrawl_interact.cli.output import json_line, table
+from firecrawl_interact.errors import UsageError
 
 if TYPE_CHECKING:
     from firecrawl_interact.testing.leak_lab.report import Row
@@ -34,14 +35,27 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--adapter",
         default="sdk",
         metavar="MODULE:FUNCTION",
-        help="what opens sessions: sdk (this package), naive (bare aiohttp), or a function of yours",
+        help="what opens sessions: sdk (this package, the default), naive (bare aiohttp), firecrawl_py, "
+        "anchorbrowser, or a function of yours",
     )
     parser.add_argument(
-        "--dialect", choices=("firecrawl", "anchor", "both"), default="both", help="whose wire"
+        "--dialect",
+        choices=("firecrawl", "anchor", "both"),
+        default="both",
+        help="whose API the provider speaks (default: both)",
     )
-    parser.add_argument("--loop", choices=("asyncio", "uvloop"), default="asyncio", help="kind of event loop")
     parser.add_argument(
-        "--only", action="append", default=[], metavar="NAME", help="a group or a scenario; may be repeated"
+        "--loop",
+        choices=("asyncio", "uvloop"),
+        default="asyncio",
+        help="kind of event loop (default: asyncio)",
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="run a group or a scenario alone; may be repeated",
     )
     parser.add_argument(
         "--option",
@@ -51,20 +65,29 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=JSON",
         help="passed to the adapter, such as guardian=false; may be repeated",
     )
-    parser.add_argument("--fast", action="store_true", help="the short run")
-    parser.add_argument("--at-once", type=_count, default=4, metavar="N", help="scenarios side by side (4)")
+    parser.add_argument(
+        "--fast", action="store_true", help="run only the quick scenarios, about one in seven"
+    )
+    parser.add_argument(
+        "--at-once", type=_count, default=4, metavar="N", help="scenarios side by side (default: 4)"
+    )
     parser.add_argument(
         "--patience",
         type=_seconds,
         metavar="SECONDS",
-        help="wait no longer for what a program left to be ended; for clients that leave much",
+        help="wait no longer than this for what a program left to be ended; for clients that leave much",
     )
     parser.add_argument("--list", action="store_true", help="name the scenarios and run none")
     parser.add_argument("--json", action="store_true", help="print JSON lines: a verdict each, then the sums")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the lab. Exit code 1: something leaked or ended wrongly; 2: misused."""
+    """
+    Run the lab; 1 if something leaked or ended wrongly.
+
+    Raises:
+        UsageError: There is no such scenario, or the adapter cannot be imported.
+    """
     from firecrawl_interact.testing.leak_lab import adapters, report, runner
     from firecrawl_interact.testing.leak_lab.scenario import DIALECTS, Verdict
 
@@ -74,8 +97,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         chosen = runner.cases(dialects=dialects, loop=args.loop, only=args.only, fast=args.fast, own=own)
     except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
+        raise UsageError(str(error)) from error
     if args.list:
         for case in chosen:
             print(f"{case.scenario.group}/{case.scenario.name} [{case.dialect}, {case.loop}]")
@@ -84,8 +106,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         runner.check_adapter(adapter)
     except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
+        raise UsageError(str(error)) from error
 
     def show(verdict: Verdict) -> None:
         if args.json:

@@ -96,7 +96,8 @@ def _run(words: list[str]) -> int:
     chosen = next((word for word in words if not word.startswith("-")), None)
     command = None
     for name, (line, _) in COMMANDS.items():
-        command_parser = commands.add_parser(name, help=line, description=line, allow_abbrev=False)
+        sentence = f"{line[0].upper()}{line[1:]}."
+        command_parser = commands.add_parser(name, help=line, description=sentence, allow_abbrev=False)
         if name == chosen:
             command = load(name)
             command.configure(command_parser)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 _GAP = "  "  # Between two columns.
 
@@ -27,8 +28,12 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def json_line(obj: object) -> str:
-    """Write a value as one line of JSON, without the newline; what JSON has no form for becomes its text."""
-    return json.dumps(obj, default=str, ensure_ascii=False, separators=(",", ":"))
+    """Write a value as one line of JSON, without the newline; times as in ISO 8601, other objects as text."""
+    return json.dumps(obj, default=_text, ensure_ascii=False, separators=(",", ":"))
+
+
+def _text(value: object) -> str:
+    return value.isoformat(timespec="seconds") if isinstance(value, datetime) else str(value)
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

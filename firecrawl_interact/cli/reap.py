@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 from typing import TYPE_CHECKING
 
 from firecrawl_interact.cli.entries import HEADERS, cells, describe, spoken
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from firecrawl_interact.lifecycle.sweep import SweepItem
 
 HELP = "end the sessions whose owners are dead"
+
+_NOT_OURS = (
+    "Those that are not ours need the key and the address that they were opened with: set both, then reap."
+)
 
 MAX_PASSES = 100  # One pass takes a bounded number of owners; this bounds a whole run.
 
@@ -38,6 +43,8 @@ def run(args: argparse.Namespace) -> int:
         UsageError: The backend named has no key, or its sessions end with their process.
         InteractError: The ledger cannot be used.
     """
+    from firecrawl_interact.lifecycle.sweep import SweepOutcome
+
     # Before anything is looked at: a name that cannot work is misuse, whatever is owed.
     named = _named(args.backend) if args.backend is not None else None
     ledger = SqliteLedger()
@@ -50,6 +57,8 @@ def run(args: argparse.Namespace) -> int:
         print(table((*HEADERS, "OUTCOME"), ((*cells(item.entry), item.outcome.value) for item in items)))
     else:
         print("Nothing to reap.")
+    if any(item.outcome is SweepOutcome.NOT_OURS for item in items):
+        print(_NOT_OURS, file=sys.stderr)
     return 0 if all(_is_over(item) for item in items) else 1
 
 

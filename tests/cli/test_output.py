@@ -69,9 +69,9 @@ def test_table_on_a_terminal_without_rich_is_plain(monkeypatch):
 
 def test_json_line_is_one_line_that_reads_back():
     """
-    A value with a line break stays one line, and times become text.
+    A value with a line break stays one line, and times are in the form of ISO 8601.
     """
     line = json_line({"text": "a\nb", "at": datetime(2026, 1, 2, tzinfo=UTC)})
 
     assert "\n" not in line
-    assert {"text": "a\nb", "at": "2026-01-02 00:00:00+00:00"} == json.loads(line)
+    assert {"text": "a\nb", "at": "2026-01-02T00:00:00+00:00"} == json.loads(line)

@@ -93,7 +93,7 @@ async def test_sessions_of_the_dead_are_ended_and_struck_out(owe, provider, caps
     assert ["ended", "ended"] == outcomes(capsys)
     assert ["s1", "s2"] == sorted(provider.deleted)
     assert 0 == await reap()
-    assert "Nothing to reap.\n" == capsys.readouterr().out
+    assert ("Nothing to reap.\n", "") == capsys.readouterr()
 
 
 async def test_sessions_of_the_living_are_left_alone(owe, provider, capsys):
@@ -134,12 +134,14 @@ async def test_an_end_that_is_refused_stays_owed(owe, provider, capsys):
 
 async def test_entries_of_another_key_are_not_ours_to_end(owe, provider, capsys):
     """
-    A session made with another key is shown and not touched.
+    A session made with another key is shown and not touched, and a hint says what it needs.
     """
     await owe("s1", key_print="0" * 32)
 
-    assert 1 == await reap("--json")
-    assert ["not ours"] == outcomes(capsys)
+    assert 1 == await reap()
+    said = capsys.readouterr()
+    assert said.out.endswith("  not ours\n")
+    assert "need the key and the address" in said.err
     assert [] == provider.deleted
 
 

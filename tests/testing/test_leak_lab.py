@@ -148,7 +148,10 @@ def test_an_unknown_name_is_a_misuse(capsys):
     """A typing error must not look like a run without leaks."""
     code = main(["leak-lab", "--only", "deaht"])
 
-    assert (2, "There is no group or scenario named deaht.\n") == (code, capsys.readouterr().err)
+    assert (2, "firecrawl-interact: There is no group or scenario named deaht.\n") == (
+        code,
+        capsys.readouterr().err,
+    )
 
 
 @pytest.mark.parametrize("adapter", ["nowhere:open_session", "json:nothing", "json", ":x"])
@@ -158,7 +161,7 @@ def test_an_adapter_that_cannot_be_imported_is_a_misuse(capsys, adapter):
 
     out, err = capsys.readouterr()
     assert (2, "", 1) == (code, out, err.count("\n"))
-    assert err.startswith(f"The adapter {adapter!r} cannot be imported: ")
+    assert err.startswith(f"firecrawl-interact: The adapter {adapter!r} cannot be imported: ")
 
 
 @pytest.mark.parametrize(
