@@ -42,6 +42,7 @@ from firecrawl_interact.models import (
     SessionOptions,
     Verify,
 )
+from firecrawl_interact.transport.redact import redact
 from firecrawl_interact.wire import anchor as wire
 from firecrawl_interact.wire import anchor_start as start
 from firecrawl_interact.wire import anchor_tools as tools
@@ -229,6 +230,7 @@ class AnchorBackend(AnchorLooks):
         session_id = None if status.session is None else status.session.session_id or None
         failure = reading.failure(status)
         if failure is not None:
+            failure = redact(failure, self.key, session_id)
             raise ServerError(failure, backend=self.name, text=failure, session_id=session_id)
         if status.session is None or session_id is None or not status.session.cdp_url:
             raise ProtocolError(

@@ -13,6 +13,7 @@ from firecrawl_interact.backends._hosted import segment
 from firecrawl_interact.backends.anchor_calls import checked
 from firecrawl_interact.errors import CloseError, InvalidOptionError
 from firecrawl_interact.models import SessionInfo, SessionOptions
+from firecrawl_interact.transport.redact import redact
 from firecrawl_interact.wire import anchor_batch as wire
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ class AnchorBatches:
             raise CloseError(
                 f"{failed} sessions of a batch could not be ended: end them one by one.",
                 backend=self._backend,
-                text=reply.data.message or "",
+                text=redact(reply.data.message or ""),
             )
 
     async def retry(self, batch_id: str, *, failed_only: bool = True, max_retries: int = 1) -> int | None:

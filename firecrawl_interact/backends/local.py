@@ -17,6 +17,7 @@ from firecrawl_interact.errors import LocalBrowserError, TransportError
 from firecrawl_interact.models import Answer, Capabilities, CloseReceipt, Request
 from firecrawl_interact.transport.base import Transport
 from firecrawl_interact.transport.http import ConnectionSettings, HttpTransport
+from firecrawl_interact.transport.redact import redact
 
 __all__ = ["LocalBackend", "stop_server"]
 
@@ -92,7 +93,7 @@ class LocalBackend(FirecrawlKept):
         """Turn an answer other than 2xx into the error it means."""
         words = read_words(answer)
         if words.code == _NO_BROWSER:
-            return LocalBrowserError(words.text)
+            return LocalBrowserError(redact(words.text))  # A browser's last words tell its address.
         return super().error(answer, session_id=session_id)
 
     async def __aenter__(self) -> Self:

@@ -8,8 +8,11 @@ from typing import Any, Literal, Self
 import attrs
 
 from firecrawl_interact.errors import RunFailedError
+from firecrawl_interact.redaction import redact
 
 Language = Literal["node", "python", "bash"]
+
+_TOLD = 2000  # Characters of each end of what a failed run said that its error repeats.
 
 
 @attrs.frozen(kw_only=True)
@@ -77,7 +80,7 @@ class RunResult:
         Return the result itself, if the run ended well.
 
         Raises:
-            RunFailedError: It did not.
+            RunFailedError: It did not; the text says why, without keys and links.
         """
         if not self.failed:
             return self
@@ -87,7 +90,7 @@ class RunResult:
             how = f"ended with exit code {self.exit_code}"
         else:
             how = "failed"
-        said = (self.error or self.stderr).strip()
+        said = _shortened(redact(self.error or self.stderr).strip())
         raise RunFailedError(f"The run {how}" + (f": {said}" if said else "."), result=self)
 
 
@@ -107,3 +110,7 @@ class Scrape:
     job_id: str
     metadata: Mapping[str, Any] = attrs.field(factory=dict[str, Any])
     data: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 2 * _TOLD else f"{text[:_TOLD]} ... {text[-_TOLD:]}"

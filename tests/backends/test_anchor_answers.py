@@ -236,6 +236,17 @@ def test_a_start_that_failed_tells_why_and_of_whom():
     assert ID == caught.value.session_id
 
 
+def test_a_start_that_failed_repeats_no_secret():
+    """The reason may quote what opens the browser, or the account."""
+    body = copy.deepcopy(VECTORS["async.status.failed"]["response_body"])
+    body["data"]["session"] |= {"session_id": ID, "error": f"no wss://h/?apiKey={ASYNC.key}, {ID}"}
+    with pytest.raises(ServerError, match="no ") as caught:
+        ASYNC.read_created(Answer(200, {}, json.dumps(body).encode()), SessionOptions())
+
+    said = f"{caught.value!r}{caught.value.text}"
+    assert not any(secret in said for secret in (ASYNC.key, ID, "wss://h"))
+
+
 def test_a_start_without_the_wish_is_never_asked_after():
     """An answer to a plain start is final, whatever it says."""
     body = json.dumps(VECTORS["async.create"]["response_body"]).encode()

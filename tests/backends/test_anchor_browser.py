@@ -13,6 +13,7 @@ from firecrawl_interact.backends.anchor_values import AnchorDownload, AnchorLink
 from firecrawl_interact.backends.base import RESERVED_IDS
 from firecrawl_interact.errors import (
     BackendError,
+    CloseError,
     InvalidOptionError,
     ProtocolError,
     SessionNotFoundError,
@@ -307,6 +308,17 @@ def test_paging_that_anchor_would_refuse_is_refused_here(backend, asked):
 
 
 # --- runs -----------------------------------------------------------------------------------
+
+
+async def test_batch_that_was_ended_in_part_says_so_and_opens_nothing(provider, backend):
+    """A success with failures leaves browsers; what Anchor says of them may hold links."""
+    said = {"deleted_sessions": 1, "failed_deletions": 2, "message": f"still at wss://h/?sessionId={ID}"}
+    provider.answers("DELETE", "/v1/batch-sessions/b1", 200, {"data": said})
+    with pytest.raises(CloseError, match="2 sessions") as caught:
+        await backend.batches.delete("b1")
+
+    assert "still at" in caught.value.text
+    assert ID not in f"{caught.value!r}{caught.value.text}"
 
 
 def test_code_and_prompts_name_their_session(backend):

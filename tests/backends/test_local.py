@@ -282,6 +282,22 @@ async def test_browser_that_cannot_be_started_is_a_local_error(monkeypatch: pyte
                 await backend.create(OPTIONS)
 
 
+async def test_last_words_of_a_browser_open_nothing(monkeypatch: pytest.MonkeyPatch):
+    """
+    Chromium tells its debugging address on stderr; whoever has that drives the browser.
+    """
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        program = Path(folder) / "browser"
+        program.write_text("#!/bin/sh\necho at ws://127.0.0.1:1/devtools/browser/hush, bye >&2; exit 7\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("FIRECRAWL_INTERACT_BROWSER", str(program))
+        async with asyncio.timeout(30), LocalBackend() as backend:
+            with pytest.raises(LocalBrowserError, match="bye") as caught:
+                await backend.create(OPTIONS)
+
+    assert "hush" not in str(caught.value)
+
+
 async def test_missing_browser_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch):
     """
     A browser that is set and not there is named.

@@ -51,6 +51,30 @@ async def test_failed_run_is_a_result_until_it_is_checked(backend):
         result.check()
 
 
+async def test_error_of_a_failed_run_opens_nothing(backend):
+    """What was run may print links and keys: the result has them, a traceback in a log does not."""
+    link = "wss://browser.example/cdp/s1?token=hush"
+    said = f"connect {link} failed with Authorization: Bearer fc-0123456789"
+    backend.results.append(RunResult(stderr=said, exit_code=1))
+    async with Session.create(backend=backend) as session:
+        result = await session.execute("throw 1")
+
+    assert link in result.stderr
+    with pytest.raises(RunFailedError, match="connect") as caught:
+        result.check()
+    assert not any(secret in str(caught.value) for secret in ("hush", "browser.example", "fc-0123456789"))
+
+
+def test_error_of_a_failed_run_stays_short():
+    """A run may print megabytes; begin and end say most."""
+    result = RunResult(stderr="begin " + "x" * 1_000_000 + " end", exit_code=1)
+    with pytest.raises(RunFailedError, match=r"(?s)begin .* end") as caught:
+        result.check()
+
+    assert len(str(caught.value)) < 5000
+    assert result is caught.value.result
+
+
 @pytest.mark.parametrize(
     ("code", "options"),
     [
