@@ -74,6 +74,16 @@ def scrape_body(
     return encode_body(wire.DIALECT.unstructure(request), extra)
 
 
+def scrape_failed(answer: Answer) -> bool:
+    """
+    Tell whether an answer of 200 says that there is no page, as where its name leads nowhere.
+
+    Raises:
+        ProtocolError: It does not fit.
+    """
+    return not wire.DIALECT.loads(answer.body, ScrapeReply, status=answer.status).success
+
+
 def read_scrape(answer: Answer) -> Scrape:
     """
     Read the answer to a scrape.

@@ -8,7 +8,7 @@ from typing import Any
 
 from firecrawl_interact.backends._hosted import AGAIN, GONE, ProviderBackend, fine
 from firecrawl_interact.backends._refusal import read_words
-from firecrawl_interact.backends.firecrawl_extras import read_scrape, scrape_body
+from firecrawl_interact.backends.firecrawl_extras import read_scrape, scrape_body, scrape_failed
 from firecrawl_interact.backends.firecrawl_runs import interact_body, scrape_run
 from firecrawl_interact.backends.scraper import ScrapeRun, ScrapeTerms, Started
 from firecrawl_interact.errors import ProfileBusyError
@@ -139,7 +139,7 @@ class FirecrawlScraping(ProviderBackend):
         await self.ready()  # Before that a backend may not know its address.
         request = Request("POST", self._scrapes_url, self._access.body_headers, body)
         answer = await self.exchange(request, timeout=limit + _PATIENCE)
-        if not fine(answer):
+        if not fine(answer) or scrape_failed(answer):
             raise self.error(answer)
         return read_scrape(answer)
 

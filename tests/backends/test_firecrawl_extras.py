@@ -7,6 +7,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from firecrawl_interact import (
+    BackendError,
     FirecrawlBackend,
     FirecrawlOptions,
     InvalidOptionError,
@@ -210,6 +211,16 @@ async def test_refused_scrape_is_sent_once(canned):
         await canned.backend.scrape("https://example.com")
 
     assert 1 == len(canned.asked)
+
+
+async def test_scrape_that_failed_with_a_200_is_told_in_the_provider_s_words(canned):
+    """A name that leads nowhere is answered so."""
+    answer = {"success": False, "code": "SCRAPE_DNS_RESOLUTION_ERROR", "error": "No such host."}
+    canned.answers.append((200, answer))
+    with pytest.raises(BackendError, match="No such host") as caught:
+        await canned.backend.scrape("https://example.invalid")
+
+    assert "SCRAPE_DNS_RESOLUTION_ERROR" == caught.value.code
 
 
 @pytest.mark.parametrize(
