@@ -61,7 +61,7 @@ _FLAGS = (
     "--disable-renderer-backgrounding",
 )
 _LONGEST_TMPDIR = 56  # Characters; Chromium adds 48 and makes a socket there, whose path has room for 104.
-_NOBODY_TRIES = 3  # A browser may die for another reason; the sandbox is not given up for one death.
+_NOBODY_TRIES = 2  # A browser may die for another reason; the sandbox is not given up for one death.
 _SMALL_SHM = 512 * 1024 * 1024  # Bytes; with less in /dev/shm (containers: 64 MiB) pages crash.
 
 _log = logging.getLogger(__name__)
@@ -96,7 +96,8 @@ class ChromiumLauncher:
         """
         program = binary.find(self._wanted)
         self._sweep_once()
-        deadline = asyncio.get_running_loop().time() + LAUNCH_TIMEOUT
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + LAUNCH_TIMEOUT
         arguments = _arguments(program, spec)
         if not is_root():
             return await self._start(program, arguments, spec, deadline)
@@ -105,7 +106,7 @@ class ChromiumLauncher:
             try:
                 browser = await self._start(program, arguments, spec, deadline, user=nobody)
             except LocalBrowserError:
-                if self._nobody_works:
+                if self._nobody_works or loop.time() > deadline:
                     raise
             else:
                 self._nobody_works = True
@@ -168,10 +169,13 @@ class Chromium:
     Attributes:
         program: What was started.
 
+        user: Who runs it, where that is not us.
+
         endpoint: Its CDP address, once it listens.
     """
 
     program: Path
+    user: Nobody | None
     _child: Child
     _stderr: Stderr
     _folder: Scratch
@@ -206,6 +210,7 @@ class Chromium:
                 _, its_commands = _pipe(ours, theirs, we_read=False)
                 argv = [str(program), f"--user-data-dir={folder.data}", *arguments]
                 if user is not None:
+                    user = user.apart()
                     user.give(folder)
                     argv = user.argv(argv)
                 child = Child.spawn(
@@ -213,7 +218,7 @@ class Chromium:
                     _environment(folder),
                     {_STDERR: its_stderr, _COMMANDS: its_commands, _ANSWERS: its_answers, _LOCK: folder.lock},
                 )
-                return cls(program, child, Stderr(stderr), folder, ours.pop_all())
+                return cls(program, user, child, Stderr(stderr), folder, ours.pop_all())
         except OSError as error:
             raise LocalBrowserError(f"{program} could not be started: {error.strerror or error}.") from error
 

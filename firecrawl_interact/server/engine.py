@@ -8,6 +8,7 @@ from typing import Protocol
 
 import attrs
 
+from firecrawl_interact.server.unprivileged import Nobody
 from firecrawl_interact.server.user_data import UserData
 
 
@@ -53,6 +54,10 @@ class Engine(Protocol):
     @property
     def endpoint(self) -> Endpoint | None:
         """Its CDP address; None where there is no browser behind (fakes)."""
+
+    @property
+    def user(self) -> Nobody | None:
+        """Who runs it, where that is not this process's own user."""
 
     @property
     def exited(self) -> asyncio.Future[str]:

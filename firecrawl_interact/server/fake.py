@@ -20,6 +20,7 @@ class FakeEngine:
     """An engine with nothing behind it."""
 
     endpoint: Endpoint | None = None
+    user: None = None
 
     def __init__(self, launcher: FakeLauncher) -> None:
         """Run at once, and count as one of *launcher*'s."""

@@ -266,6 +266,26 @@ async def test_one_death_does_not_cost_the_sandbox(program: Callable[..., str], 
 
 
 @as_root
+async def test_a_browser_that_is_slow_is_not_started_again(
+    program: Callable[..., str], leftovers: Leftovers, monkeypatch: pytest.MonkeyPatch
+):
+    """
+    Once the time is over another would have none, and a machine that is busy one more.
+    """
+    monkeypatch.setattr(chromium, "LAUNCH_TIMEOUT", 0.5)
+    starts = leftovers.folder / "starts"
+    starts.touch()
+    starts.chmod(0o666)  # nobody writes there
+    async with asyncio.timeout(30):
+        with pytest.raises(LocalBrowserError, match="did not listen in time"):
+            await ChromiumLauncher(program(f"echo $$ >> {starts}; exec sleep 60")).launch(SPEC)
+    started = starts.read_text().split()
+    starts.unlink()
+
+    assert 1 == len(started)
+
+
+@as_root
 async def test_root_runs_browsers_without_sandbox_where_nobody_cannot_and_warns_once(
     program: Callable[..., str], leftovers: Leftovers, caplog: pytest.LogCaptureFixture
 ):

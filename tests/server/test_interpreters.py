@@ -426,7 +426,7 @@ async def test_what_is_missing_is_named(monkeypatch, language: str, advice: str)
     monkeypatch.setattr(tools, "_playwright", lambda: None)
 
     with pytest.raises(CannotRunError, match=advice.replace("[", r"\[")):
-        tools.bash() if language == BASH else tools.persistent(language)
+        tools.find(language)
 
 
 async def test_the_end_of_the_browser_ends_the_run(programs: Programs):

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,15 @@ from firecrawl_interact.server.interpreters import tools
 from firecrawl_interact.server.interpreters.process import Process
 from firecrawl_interact.server.runs import BrowserEndedError, RunOutcome
 from firecrawl_interact.server.scratch import Scratch
+from firecrawl_interact.server.unprivileged import USER, Nobody
 
 START_TIMEOUT = 30.0  # Seconds until an interpreter is connected to the browser; a second, as a rule.
 
 _BASH = "bash"
 _SUFFIXES = {"python": ".py", "node": ".js", _BASH: ".sh"}
 _HERE = "127.0.0.1,localhost"
+
+UserFor = Callable[[tools.Tool], Nobody | None]
 
 
 @attrs.define(eq=False)
@@ -31,21 +35,31 @@ class Desk:
 
     _folder: Scratch
     _env: dict[str, str] = attrs.field(repr=False)  # Has the browser's address, which opens it.
+    _user_for: UserFor
     _locks: defaultdict[str, asyncio.Lock] = attrs.field(factory=lambda: defaultdict(asyncio.Lock))
     _processes: dict[str, Process] = attrs.field(factory=dict[str, Process])
     _count: int = 0
     _closed: bool = False
 
     @classmethod
-    def open(cls, endpoint: Endpoint) -> Desk:
+    def open(cls, endpoint: Endpoint, user: Nobody | None, user_for: UserFor) -> Desk:
         """
         Make the folder; nothing is started.
+
+        Args:
+            endpoint: Where the browser listens.
+
+            user: Who runs the browser, and gets the folder; None is us.
+
+            user_for: Tells who runs a tool.
 
         Raises:
             OSError: There is no room for it.
         """
         folder = Scratch.make()
-        return cls(folder, _environment(folder.data, endpoint))
+        if user is not None:
+            user.give(folder)
+        return cls(folder, _environment(folder.data, endpoint), user_for)
 
     async def run(self, language: str, code: str, timeout: float) -> RunOutcome:
         """Do as `Runs.run` says."""
@@ -53,9 +67,11 @@ class Desk:
             if self._closed:
                 raise BrowserEndedError
             self._count += 1
-            path = self._folder.data / f"run-{self._count}{_SUFFIXES[language]}"
-            # A file, for a command line would show it to everybody; the folder is ours alone.
+            # A file, for a command line would show it to everybody, and not where programs can write:
+            # they could have laid a link there that leads us elsewhere.
+            path = self._folder.path / f"run-{self._count}{_SUFFIXES[language]}"
             path.write_text(code, encoding="utf-8", errors="surrogatepass")
+            path.chmod(0o644)  # Whoever runs it can read it; the folder lets nobody else in.
             try:
                 outcome = await self._run(language, path, timeout)
             finally:
@@ -101,8 +117,11 @@ class Desk:
         )
 
     def _start(self, language: str, path: Path) -> Process:
-        argv = [tools.bash(), path.name] if language == _BASH else tools.persistent(language)
-        process = Process.start(argv, self._env, self._folder.data, self._folder.lock)
+        tool = tools.find(language)
+        argv = [*tool.argv, f"../{path.name}"] if language == _BASH else tool.argv
+        user = self._user_for(tool)
+        env = self._env if user is None else self._env | {"USER": USER, "LOGNAME": USER}
+        process = Process.start(argv, env, self._folder.data, self._folder.lock, user)
         self._processes[language] = process
         return process
 

@@ -17,6 +17,7 @@ import attrs
 from firecrawl_interact.server.child import Child, pipe
 from firecrawl_interact.server.inlet import Inlet
 from firecrawl_interact.server.interpreters.capture import Capture
+from firecrawl_interact.server.unprivileged import Nobody
 
 END_GRACE = 2.0  # Seconds a warden has to end what it watches; then the whole group is killed.
 
@@ -48,9 +49,11 @@ class Process:
     _ending: asyncio.Task[None] | None = None
 
     @classmethod
-    def start(cls, argv: list[str], env: Mapping[str, str], folder: Path, lock: int) -> Process:
+    def start(
+        cls, argv: list[str], env: Mapping[str, str], folder: Path, lock: int, user: Nobody | None = None
+    ) -> Process:
         """
-        Start a program.
+        Start a program. Its warden is always us, whom a program of another user cannot kill.
 
         Args:
             argv: Absolute path of the program, and its arguments.
@@ -60,6 +63,8 @@ class Process:
             folder: Where it runs.
 
             lock: Descriptor that says, as long as it is open, that the folder is in use.
+
+            user: Who runs it; None is us.
 
         Raises:
             OSError: There is no room for one more.
@@ -74,6 +79,10 @@ class Process:
                 mine[number], given[number] = (writing, reading) if we_write else (reading, writing)
                 (lifeline if number == _LIFELINE else ours).callback(os.close, mine[number])
                 theirs.callback(os.close, given[number])
+            if user is not None:
+                for number in (_STDOUT, _STDERR):
+                    os.fchown(given[number], user.uid, user.gid)  # For who opens /dev/stdout anew.
+                argv = user.argv(argv, for_good=True)
             warden = [sys.executable, "-I", "-S", str(_WARDEN), str(_LIFELINE), str(_ANSWERS), str(folder)]
             child = Child.spawn([*warden, *argv], env, given)
             return cls(

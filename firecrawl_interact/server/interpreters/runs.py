@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import functools
+import logging
+
 from firecrawl_interact.server.interpreters.desk import Desk
+from firecrawl_interact.server.interpreters.tools import Tool
 from firecrawl_interact.server.record import Browser
 from firecrawl_interact.server.runs import BrowserEndedError, CannotRunError, RunOutcome
+from firecrawl_interact.server.unprivileged import USER, Nobody, open_to_all
+
+_log = logging.getLogger(__name__)
 
 
 class ProcessRuns:
     """
     Whoever runs programs on a real server; an attendant of its table of browsers too.
 
-    Programs are as trusted as the server: they can do what its user can.
+    Programs can do what the browser's user can, with the network and with that user's files. That is
+    the server's user, unless it is root; see `Nobody`.
     """
 
     def __init__(self) -> None:
         """Run nothing yet."""
         self._desks: dict[str, Desk] = {}
+        self._warned: set[str] = set()  # Languages.
 
     async def run(self, browser: Browser, language: str, code: str, timeout: float) -> RunOutcome:
         """Do as `Runs.run` says."""
@@ -28,7 +37,9 @@ class ProcessRuns:
         try:
             desk = self._desks.get(browser.id)
             if desk is None:
-                desk = self._desks[browser.id] = Desk.open(endpoint)
+                user = browser.engine.user
+                desk = Desk.open(endpoint, user, functools.partial(self._user_for, user))
+                self._desks[browser.id] = desk
             return await desk.run(language, code, timeout)
         except OSError as error:
             raise CannotRunError(f"This machine has no room for it: {error.strerror}.") from error
@@ -41,3 +52,19 @@ class ProcessRuns:
         desk = self._desks.pop(browser.id, None)
         if desk is not None:
             await desk.close()
+
+    def _user_for(self, user: Nobody | None, tool: Tool) -> Nobody | None:
+        """Tell who runs a tool: the browser's user, unless that one cannot read what it takes."""
+        closed = [] if user is None else [path for path in tool.files if not open_to_all(path)]
+        if not closed:
+            return user
+        if tool.language not in self._warned:
+            self._warned.add(tool.language)
+            _log.warning(
+                "Programs in %s run as root, since %s, as whom browsers run, cannot use %s. "
+                "Install it where all users can read it, or do not run the server as root.",
+                tool.language,
+                USER,
+                closed[0],
+            )
+        return None

@@ -8,6 +8,8 @@ import shutil
 import sys
 from pathlib import Path
 
+import attrs
+
 from firecrawl_interact.server.interpreters.capture import LIMIT
 from firecrawl_interact.server.runs import CannotRunError
 
@@ -15,36 +17,54 @@ _HERE = Path(__file__).parent
 _INSTALL = "pip install 'firecrawl-interact[playwright]', where the server runs"
 
 
-def persistent(language: str) -> list[str]:
+@attrs.frozen(kw_only=True)
+class Tool:
     """
-    Return the command line of an interpreter that stays from run to run.
+    What runs the code of one language.
+
+    Attributes:
+        language: Which.
+
+        argv: Absolute path of the program, and its arguments; a shell's lack the code's file.
+
+        files: What whoever runs it must be able to read, and can do nothing without.
+    """
+
+    language: str
+    argv: list[str]
+    files: tuple[Path, ...]
+
+
+def find(language: str) -> Tool:
+    """
+    Return what runs a language.
 
     Raises:
         CannotRunError: See there.
     """
-    return _python() if language == "python" else _node()
+    return {"python": _python, "node": _node, "bash": _bash}[language]()
 
 
-def bash() -> str:
-    """
-    Return the path of the shell.
-
-    Raises:
-        CannotRunError: See there.
-    """
+def _bash() -> Tool:
     found = shutil.which("bash")
     if found is None:
         raise CannotRunError("There is no bash on this machine.")
-    return found
+    return Tool(language="bash", argv=[found], files=(Path(found),))
 
 
-def _python() -> list[str]:
-    if _playwright() is None:
+def _python() -> Tool:
+    library = _playwright()
+    if library is None:
         raise CannotRunError(f"Python code needs Playwright: {_INSTALL}.")
-    return [sys.executable, "-P", str(_HERE / "python_program.py"), str(LIMIT)]
+    program = _HERE / "python_program.py"
+    return Tool(
+        language="python",
+        argv=[sys.executable, "-P", str(program), str(LIMIT)],
+        files=(Path(sys.executable), Path(os.__file__), program, library, library / "__init__.py"),
+    )
 
 
-def _node() -> list[str]:
+def _node() -> Tool:
     driver = _playwright()
     bundled = None if driver is None else driver / "driver"
     node = shutil.which("node") or (None if bundled is None else shutil.which(bundled / "node"))
@@ -55,9 +75,15 @@ def _node() -> list[str]:
     libraries = [root / name for root in roots for name in ("playwright-core", "playwright")]
     if bundled is not None:
         libraries.append(bundled / "package")
+    program = _HERE / "node_program.js"
     for library in libraries:
-        if (library / "package.json").is_file():
-            return [node, str(_HERE / "node_program.js"), str(library), str(LIMIT)]
+        manifest = library / "package.json"
+        if manifest.is_file():
+            return Tool(
+                language="node",
+                argv=[node, str(program), str(library), str(LIMIT)],
+                files=(Path(node), program, manifest),
+            )
     raise CannotRunError(f"JavaScript needs Playwright: npm install --global playwright-core, or {_INSTALL}.")
 
 
