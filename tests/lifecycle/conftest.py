@@ -16,6 +16,8 @@ from firecrawl_interact.server.app import build_app
 from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.fake import FakeLauncher, FakeRuns
 
+PATIENCE = 30  # Seconds after which something that is waited for counts as never coming.
+
 
 @pytest.fixture
 def backend():
@@ -27,14 +29,17 @@ def backend():
 
 
 class Launcher(FakeLauncher):
-    """A launcher that says when it was asked."""
+    """A launcher that says when it was asked, and may hold its browsers back."""
 
     def __init__(self):
         super().__init__()
-        self.asked = threading.Event()
+        self.asked = threading.Semaphore(0)
+        self.held = False
 
     async def launch(self, spec):
-        self.asked.set()
+        self.asked.release()
+        while self.held:  # noqa: ASYNC110  # another thread lets go
+            await asyncio.sleep(0.005)
         return await super().launch(spec)
 
 
@@ -53,11 +58,11 @@ class Provider:
 
     def start(self):
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(PATIENCE)
 
     def stop(self):
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
+        self._thread.join(PATIENCE)
 
     def alive(self):
         """How many browsers run."""
@@ -68,8 +73,8 @@ class Provider:
         return len(self.browsers.list())
 
     def wait_for(self, *, alive, made=1):
-        """Wait ten seconds at most until so many run, out of so many made; return how many do."""
-        deadline = time.monotonic() + 10
+        """Wait until so many run, out of so many made, or give up; return how many do."""
+        deadline = time.monotonic() + PATIENCE
         while (self.alive() != alive or self.made() < made) and time.monotonic() < deadline:
             time.sleep(0.005)
 
@@ -130,7 +135,7 @@ class Program:
 
     def end(self):
         """Wait for its end; return exit status and what it wrote as errors."""
-        _, errors = self.process.communicate(timeout=20)
+        _, errors = self.process.communicate(timeout=PATIENCE)
         return self.process.returncode, errors
 
 

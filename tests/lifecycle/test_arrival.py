@@ -198,7 +198,7 @@ def test_a_process_that_dies_while_its_session_comes_leaves_none(provider, progr
     )
     owner.expect("going")
 
-    assert provider.launcher.asked.wait(10)
+    assert provider.launcher.asked.acquire(timeout=30)
 
     os.kill(owner.process.pid, signal.SIGKILL)
 
@@ -219,7 +219,7 @@ def test_a_loop_that_ends_while_a_session_comes_waits_for_it(provider, program):
         """
     )
 
-    assert provider.launcher.asked.wait(10)
+    assert provider.launcher.asked.acquire(timeout=30)
 
     owner.process.stdin.write("\\n")
     owner.process.stdin.flush()

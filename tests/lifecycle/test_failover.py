@@ -152,7 +152,7 @@ class Asleep(MemoryBackend):
 
 async def test_each_attempt_has_its_own_time(second):
     """The time that one backend used up is not taken from the next."""
-    session = await opened_and_closed([Asleep(), Asleep(), second], open_timeout=0.05)
+    session = await opened_and_closed([Asleep(), Asleep(), second], open_timeout=0.3)
 
     assert "second" == session.backend
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import os
+import signal
 
 import pytest
 
@@ -273,17 +275,20 @@ def test_loop_that_ends_with_a_loser_under_way_ends_it_too(backend, second):
 
 def test_process_that_is_killed_amid_a_race_leaves_none_of_the_sessions(program, provider):
     """The guardian was told of every create before it was sent, the hedges among them."""
-    provider.launcher.delay = 1.0
+    provider.launcher.held = True
     running = program(
         """
         async def main():
-            asyncio.get_running_loop().call_later(0.3, lambda: os.kill(os.getpid(), signal.SIGKILL))
             async with Session.create(backend=[anchor(), anchor(), anchor()], hedge=0.01):
                 say("open")
         asyncio.run(main())
         """
     )
+    for _ in range(3):
+        assert provider.launcher.asked.acquire(timeout=30)
+    os.kill(running.process.pid, signal.SIGKILL)
     running.end()
+    provider.launcher.held = False
 
     assert 0 == provider.wait_for(alive=0, made=3)
 

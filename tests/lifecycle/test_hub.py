@@ -207,7 +207,8 @@ def test_forked_child_deletes_nothing_of_its_parents(backend):
             async with Session.create(backend=backend) as session:
                 parent = os.getpid()
                 reader, writer = os.pipe()
-                if os.fork() == 0:
+                child = os.fork()
+                if child == 0:
                     code = 1
                     try:
                         await session.aclose()
@@ -216,7 +217,7 @@ def test_forked_child_deletes_nothing_of_its_parents(backend):
                         os._exit(code)
                 os.close(reader)
                 os.close(writer)
-                _, status = os.wait()  # noqa: ASYNC222  # the loop has nothing else to do
+                _, status = os.waitpid(child, 0)  # noqa: ASYNC222  # the loop has nothing else to do
                 return os.waitstatus_to_exitcode(status), set(backend.alive)
 
         code, alive = run(main())

@@ -167,12 +167,25 @@ async def test_misfit_with_an_id_is_ended_before_the_error():
     assert ["s1"] == backend.deleted
 
 
+@pytest.mark.parametrize("odd", ["a/b", "all", "a b", "x" * 300])
+async def test_id_that_cannot_be_sent_back_is_told(odd):
+    """Nothing here can end that session, but whoever handles the error learns which one it is."""
+    backend = MemoryBackend()
+    body = json.dumps({"success": True, "id": odd, "cdpUrl": "wss://x/1"}).encode()
+    backend.fail_next("create", Answer(200, {"content-type": "application/json"}, body), effect=True)
+    with pytest.raises(CreateUnknownError, match="session_id must") as caught:
+        await opened_and_closed(backend)
+
+    assert odd == caught.value.session_id
+    assert [] == backend.deleted
+
+
 async def test_open_timeout_after_sending_is_an_unknown_outcome():
     """Time that runs out behind the POST leaves it open what came of it."""
     backend = MemoryBackend()
     backend.hold_answers("create")
     with pytest.raises(CreateUnknownError) as caught:
-        await opened_and_closed(backend, open_timeout=0.05)
+        await opened_and_closed(backend, open_timeout=0.3)  # The POST is sent well before.
     backend.release_answers()
 
     assert isinstance(caught.value.__cause__, TransportTimeoutError)

@@ -76,7 +76,7 @@ def test_loop_in_a_daemon_thread(program, provider):
                 ready.set()
                 await asyncio.Event().wait()
         threading.Thread(target=asyncio.run, args=(main(),), daemon=True).start()
-        assert ready.wait(10)
+        assert ready.wait(30)
         say("open")
         """,
         **ALONE,
@@ -166,7 +166,7 @@ def test_relayed_create_survives_the_kill_of_its_owner(program, provider):
         asyncio.run(main())
         """
     )
-    assert provider.launcher.asked.wait(10)
+    assert provider.launcher.asked.acquire(timeout=30)
     os.kill(running.process.pid, signal.SIGKILL)
     running.end()
 
@@ -183,7 +183,7 @@ def test_anchor_create_in_flight_is_found_by_its_mark(program, provider):
         asyncio.run(main())
         """
     )
-    assert provider.launcher.asked.wait(10)
+    assert provider.launcher.asked.acquire(timeout=30)
     os.kill(running.process.pid, signal.SIGKILL)
     running.end()
 

@@ -31,7 +31,7 @@ def job(provider):
         data=b'{"url": "https://example.com"}',
         headers={"Authorization": "Bearer fc-key", "Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=5) as answer:
+    with urllib.request.urlopen(request, timeout=30) as answer:
         return json.load(answer)["scrape_id"]
 
 
@@ -70,7 +70,7 @@ def test_kill_while_the_browser_is_being_made_leaves_nothing(program, provider, 
     running = program(staying(job), **GUARDED)
     running.expect("open")
 
-    assert provider.launcher.asked.wait(10)
+    assert provider.launcher.asked.acquire(timeout=30)
 
     os.kill(running.process.pid, signal.SIGKILL)
 

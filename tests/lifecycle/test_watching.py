@@ -372,9 +372,9 @@ async def test_callback_is_taken_back_by_the_close(backend):
     """Nobody is called about a session that is over."""
     called = []
     async with Session.create(backend=backend) as session:
-        expiring(session, 30.01)
+        expiring(session, 30.3)  # The close comes sooner, on a busy machine too.
         session.on_expiry(called.append, lead=30)
-    await asyncio.sleep(0.03)
+    await asyncio.sleep(0.35)
 
     assert [] == called
 
