@@ -20,6 +20,7 @@ from firecrawl_interact.errors import (
     TransportError,
     TransportTimeoutError,
 )
+from firecrawl_interact.guardian.answers import find_id
 from firecrawl_interact.lifecycle import bounds, unknown
 from firecrawl_interact.lifecycle.debt import Debt
 from firecrawl_interact.lifecycle.nap import Nap
@@ -134,7 +135,7 @@ class Asking:
             if error.session_id is not None:
                 await self._end_misfit(attempt, error.session_id, error)
             elif isinstance(error, ProtocolError):
-                await self._give_up(attempt, error)
+                await self._give_up(attempt, error, session_id=find_id(attempt.plan.id_path, answer.body))
             else:  # By its own word nothing came of a create that was accepted.
                 await self._end_marked(attempt)
             raise
@@ -197,7 +198,7 @@ class Asking:
         try:
             debt = self._debt(attempt, info)
         except InvalidOptionError as error:  # An id that cannot be sent back.
-            await self._give_up(attempt, error)
+            await self._give_up(attempt, error, session_id=info.id)
         self.debt = debt
         await attempt.record.opened(debt)
         if self._abandoned:
@@ -221,17 +222,19 @@ class Asking:
         try:
             debt = self._debt(attempt, _bare_info(attempt, session_id))
         except InvalidOptionError:  # An id that cannot be sent back.
-            await self._give_up(attempt, error)
+            await self._give_up(attempt, error, session_id=session_id)
         await attempt.record.opened(debt)
         payment = self._hub.pay(debt)
         await asyncio.wait((payment,), timeout=bounds.CLOSE_TIMEOUT)
         if not debt.settled:
             error.add_note("The session it opened could not be confirmed as ended; the debt is kept.")
 
-    async def _give_up(self, attempt: unknown.Attempt, cause: BaseException) -> NoReturn:
+    async def _give_up(
+        self, attempt: unknown.Attempt, cause: BaseException, *, session_id: str | None = None
+    ) -> NoReturn:
         """Raise `CreateUnknownError`, after ending what can be proved to be ours."""
         ended = await self._end_marked(attempt)
-        raise unknown.error(attempt, cause, recovered=ended) from cause
+        raise unknown.error(attempt, cause, recovered=ended, session_id=session_id) from cause
 
     async def _end_marked(self, attempt: unknown.Attempt) -> tuple[str, ...]:
         """End what can be proved to be ours, and return the ids that are confirmed as gone."""
@@ -243,7 +246,12 @@ class Asking:
             found = await unknown.find_by_exclusion(attempt, transport)
         else:
             found = []
-        debts = [self._debt(attempt, _bare_info(attempt, session_id)) for session_id in found]
+        debts: list[Debt] = []
+        for session_id in found:
+            try:
+                debts.append(self._debt(attempt, _bare_info(attempt, session_id)))
+            except InvalidOptionError:  # An id that cannot be sent back.
+                continue
         for debt in debts:
             await attempt.record.opened(debt)
         payments = [self._hub.pay(debt) for debt in debts]

@@ -144,8 +144,14 @@ async def find_by_exclusion(attempt: Attempt, transport: Transport) -> list[str]
     return found if len(found) == 1 else []
 
 
-def error(attempt: Attempt, cause: BaseException, *, recovered: tuple[str, ...] = ()) -> CreateUnknownError:
-    """Build the error for a create whose outcome is not known."""
+def error(
+    attempt: Attempt,
+    cause: BaseException,
+    *,
+    recovered: tuple[str, ...] = (),
+    session_id: str | None = None,
+) -> CreateUnknownError:
+    """Build the error for a create whose outcome is not known, or whose id cannot be sent back."""
     ended = attempt.ended or time.time()
     if recovered:
         outcome = f"{len(recovered)} session it had made was found and ended."
@@ -166,6 +172,7 @@ def error(attempt: Attempt, cause: BaseException, *, recovered: tuple[str, ...] 
         may_live_until=None if recovered else _utc(attempt.expires),
         mark=attempt.plan.mark,
         recovered=recovered,
+        session_id=session_id,
     )
 
 

@@ -1,6 +1,7 @@
 """Creates whose answer was lost: only what is provably ours is ended, strangers always survive."""
 
 import asyncio
+import json
 import time
 
 import pytest
@@ -10,7 +11,7 @@ from firecrawl_interact.ledger.base import LedgerError
 from firecrawl_interact.ledger.entry import Entry
 from firecrawl_interact.ledger.memory import MemoryLedger
 from firecrawl_interact.lifecycle import unknown
-from firecrawl_interact.models import SessionOptions
+from firecrawl_interact.models import Answer, SessionOptions
 
 
 class Lossy:
@@ -78,6 +79,33 @@ async def test_anchors_mark_finds_exactly_ours(provider):
     assert error.mark.startswith("fi-")
     assert error.may_live_until is None
     assert {stranger} == living(provider)
+
+
+class Scripted:
+    """A transport that answers a create and the search for it."""
+
+    def __init__(self, row):
+        self.row = row
+
+    async def send(self, request, *, timeout, fresh=False):
+        if request.method == "POST":
+            raise TransportError("The answer was lost.", sent=True)
+        row = {"session_id": self.row, "status": "running", "tags": [request.url.rpartition("=")[2]]}
+        return Answer(200, {}, json.dumps({"data": {"count": 1, "items": [row]}}).encode())
+
+    async def aclose(self):
+        pass
+
+
+@pytest.mark.parametrize("odd", ["a/b", "all"])
+async def test_id_that_cannot_be_sent_back_leaves_the_outcome_open(odd):
+    """A session that is found by its tag and cannot be ended is no mistake of the caller's."""
+    backend = AnchorBackend(api_key="sk-key", base_url="http://127.0.0.1:1")
+    backend.new_transport = lambda: Scripted(odd)
+    error = await open_lost(backend)
+
+    assert () == error.recovered
+    assert isinstance(error.__cause__, TransportError)
 
 
 async def test_firecrawl_leaves_a_lost_create_alone(provider):
