@@ -122,8 +122,8 @@ def read_replay(answer: Answer) -> tuple[ReplayPage, ...]:
             ReplayPage(
                 id=page.page_id,
                 page_url=page.page_url or None,
-                start=timedelta(milliseconds=page.start_time_ms),
-                end=timedelta(milliseconds=page.end_time_ms),
+                start=timedelta(milliseconds=page.start_time_ms or 0),
+                end=timedelta(milliseconds=page.end_time_ms or 0),
             )
             for page in reply.pages
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from urllib.parse import urlsplit
 
 from firecrawl_interact.backends._options import whole
@@ -69,11 +70,11 @@ def run_result(reply: RunReply) -> RunResult:
     return RunResult(
         stdout=reply.stdout or "",
         stderr=reply.stderr or "",
-        result=reply.result,
+        result=_as_text(reply.result),
         exit_code=reply.exit_code,
         killed=bool(reply.killed),
         truncated=bool(reply.truncated),
-        output=reply.output,
+        output=_as_text(reply.output),
         error=failure,
     )
 
@@ -87,6 +88,11 @@ def scrape_run(reply: RunReply) -> ScrapeRun:
         live_view_url=_link(reply.live_view_url, "http", "https"),
         interactive_live_view_url=_link(reply.interactive_live_view_url, "http", "https"),
     )
+
+
+def _as_text(value: object) -> str | None:
+    """Return what a run came to as text: as JSON where it is no text."""
+    return value if value is None or isinstance(value, str) else json.dumps(value)
 
 
 def _link(url: str | None, *schemes: str) -> str | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import math
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar, cast, get_args
 
 from firecrawl_interact.backends._access import Access
 from firecrawl_interact.backends._capable import refuse_options
@@ -135,14 +137,16 @@ class FirecrawlWire(FirecrawlScraping):
         return EndRequest(request, GONE, AGAIN, born=born)
 
     def read_ended(self, answer: Answer) -> CloseReceipt:
-        """Read a confirming answer; whatever the body, the session is gone."""
+        """Read a confirming answer, each number for itself; whatever the body, the session is gone."""
+        told = _fields(answer)
+        milliseconds = _number(told.get("sessionDurationMs"))
         try:
-            reply = wire.DIALECT.loads(answer.body, wire.DeleteReply)
-            milliseconds = reply.session_duration_ms
             duration = None if milliseconds is None else timedelta(milliseconds=milliseconds)
-        except (ProtocolError, OverflowError):
-            return CloseReceipt(confirmed=True)
-        return CloseReceipt(confirmed=True, duration=duration, credits_billed=reply.credits_billed)
+        except OverflowError:
+            duration = None
+        return CloseReceipt(
+            confirmed=True, duration=duration, credits_billed=_number(told.get("creditsBilled"))
+        )
 
     # --- looking ------------------------------------------------------------------------
 
@@ -276,3 +280,16 @@ def _create_request(options: SessionOptions, typed: FirecrawlOptions) -> wire.Cr
         )
     except OutOfBoundsError as error:
         raise invalid(error) from None
+
+
+def _fields(answer: Answer) -> dict[str, Any]:
+    """Return the fields of a JSON object; none of anything else."""
+    try:
+        found: Any = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return {}
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+
+
+def _number(value: object) -> float | None:
+    return value if type(value) is int or (type(value) is float and math.isfinite(value)) else None

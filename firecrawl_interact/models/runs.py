@@ -48,7 +48,7 @@ class RunResult:
 
         stderr: What it printed as errors; ``""`` if nothing.
 
-        result: Text of the last expression; None if the provider sent none.
+        result: Text of the last expression, JSON where it is no text; None if the provider sent none.
 
         exit_code: 0 is success; None if the provider sent none.
 
@@ -72,7 +72,7 @@ class RunResult:
 
     @property
     def failed(self) -> bool:
-        """Whether it ended badly: by its exit code, by the time limit, or by the provider's word."""
+        """Whether it ended badly, by its exit code, by the time limit, or by the provider's word."""
         return self.killed or self.exit_code not in (0, None) or self.error is not None
 
     def check(self) -> Self:

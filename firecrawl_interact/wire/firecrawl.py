@@ -102,9 +102,9 @@ class CreateReply:
 
         cdp_url: WebSocket address of the browser; a secret.
 
-        live_view_url: Page to watch; ``""`` when the live view is off.
+        live_view_url: Page to watch; ``""`` when the live view is off, and null is taken for it.
 
-        interactive_live_view_url: Page to watch and control; ``""`` when the live view is off.
+        interactive_live_view_url: Page to watch and control; the same.
 
         expires_at: When the ttl runs out; absent if the provider has no limit, and in old docs.
 
@@ -114,8 +114,8 @@ class CreateReply:
     success: bool
     id: str = attrs.field(validator=filled)
     cdp_url: str = attrs.field(repr=False, validator=filled)
-    live_view_url: str = attrs.field(default="", repr=False)
-    interactive_live_view_url: str = attrs.field(default="", repr=False)
+    live_view_url: str | None = attrs.field(default="", repr=False)
+    interactive_live_view_url: str | None = attrs.field(default="", repr=False)
     expires_at: datetime | None = None
     playlist_url: str | None = attrs.field(default=None, repr=False)
 
@@ -141,9 +141,9 @@ class GetReply:
     success: bool
     id: str = attrs.field(validator=filled)
     status: str
-    cdp_url: str = attrs.field(default="", repr=False)
-    live_view_url: str = attrs.field(default="", repr=False)
-    interactive_live_view_url: str = attrs.field(default="", repr=False)
+    cdp_url: str | None = attrs.field(default="", repr=False)
+    live_view_url: str | None = attrs.field(default="", repr=False)
+    interactive_live_view_url: str | None = attrs.field(default="", repr=False)
     error: str | None = None
     session_duration_ms: float | None = None
     credits_billed: float | None = None
@@ -166,10 +166,10 @@ class SessionRow:
 
     id: str = attrs.field(validator=filled)
     status: str
-    cdp_url: str = attrs.field(default="", repr=False)
-    live_view_url: str = attrs.field(default="", repr=False)
-    interactive_live_view_url: str = attrs.field(default="", repr=False)
-    stream_web_view: bool = True
+    cdp_url: str | None = attrs.field(default="", repr=False)
+    live_view_url: str | None = attrs.field(default="", repr=False)
+    interactive_live_view_url: str | None = attrs.field(default="", repr=False)
+    stream_web_view: bool | None = True
     created_at: datetime | None = None
     last_activity: datetime | None = None
 

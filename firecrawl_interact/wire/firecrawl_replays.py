@@ -25,10 +25,10 @@ class ReplayPage:
     """
 
     page_id: str = attrs.field(validator=filled)
-    url: str = attrs.field(default="", repr=False)
-    page_url: str = attrs.field(default="", repr=False)
-    start_time_ms: float = 0
-    end_time_ms: float = 0
+    url: str | None = attrs.field(default="", repr=False)
+    page_url: str | None = attrs.field(default="", repr=False)
+    start_time_ms: float | None = 0
+    end_time_ms: float | None = 0
 
 
 @attrs.frozen(kw_only=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 from attrs.validators import and_, optional
 
@@ -97,7 +99,7 @@ class RunReply:
 
         stdout: What it printed.
 
-        result: Text of the last expression's value.
+        result: Text of the last expression's value; any JSON is taken, since a run is not sent again.
 
         stderr: What it printed as errors.
 
@@ -107,7 +109,7 @@ class RunReply:
 
         truncated: Whether output was cut.
 
-        output: The agent's answer to a prompt.
+        output: The agent's answer to a prompt; the same.
 
         error: *stderr*, or "Execution failed", if it failed.
 
@@ -119,9 +121,9 @@ class RunReply:
     cdp_url: str | None = attrs.field(default=None, repr=False)
     live_view_url: str | None = attrs.field(default=None, repr=False)
     interactive_live_view_url: str | None = attrs.field(default=None, repr=False)
-    output: str | None = None
+    output: Any = None
     stdout: str | None = None
-    result: str | None = None
+    result: Any = None
     stderr: str | None = None
     exit_code: int | None = None
     killed: bool | None = None

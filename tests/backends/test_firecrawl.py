@@ -26,7 +26,7 @@ from firecrawl_interact.errors import (
     UnsupportedError,
     UsageError,
 )
-from firecrawl_interact.models import Answer, CloseReceipt, Profile, SessionOptions
+from firecrawl_interact.models import Answer, CloseReceipt, Profile, Run, SessionOptions
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "firecrawl.vectors.json").read_text())
 BY_NAME = {vector["name"]: vector for vector in VECTORS}
@@ -392,6 +392,55 @@ def test_an_end_is_the_documented_request(backend):
 def test_a_receipt_holds_what_was_said(backend, name, expected):
     """Nothing is invented: what the provider did not say is None."""
     assert expected == backend.read_ended(answer_of(BY_NAME[name]))
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"cleanupQueued": "later"}, (61, 3)),
+        ({"status": 7}, (61, 3)),
+        ({"creditsBilled": "3"}, (61, None)),
+        ({"creditsBilled": 2.5}, (61, 2.5)),
+        ({"sessionDurationMs": "a minute"}, (None, 3)),
+        ({"sessionDurationMs": 10**400}, (None, 3)),
+        ({"sessionDurationMs": True, "creditsBilled": False}, (None, None)),
+        ({"success": None}, (61, 3)),
+    ],
+    ids=str,
+)
+def test_one_odd_field_takes_nothing_from_the_others(backend, changes, expected):
+    """Each number of a receipt is read for itself."""
+    body = {"success": True, "status": "stopped", "sessionDurationMs": 61_000, "creditsBilled": 3, **changes}
+    receipt = backend.read_ended(Answer(200, {}, json.dumps(body).encode()))
+    seconds = None if receipt.duration is None else receipt.duration.total_seconds()
+
+    assert expected == (seconds, receipt.credits_billed)
+
+
+def test_links_that_are_null_are_none(backend):
+    """A server that has no live view may say so in either way; its session is as good."""
+    body = {"success": True, "id": "s1", "cdpUrl": "wss://x/1", "liveViewUrl": None, "expiresAt": None}
+    info = backend.read_created(
+        Answer(200, {}, json.dumps({**body, "interactiveLiveViewUrl": None}).encode()), SessionOptions()
+    )
+    row = {"id": "s1", "status": "destroyed", "cdpUrl": None, "liveViewUrl": None, "streamWebView": None}
+    (listed,) = backend.read_list(Answer(200, {}, json.dumps({"success": True, "sessions": [row]}).encode()))
+
+    assert ("wss://x/1", None, None) == (info.cdp_url, info.live_view_url, info.interactive_live_view_url)
+    assert (None, False) == (listed.cdp_url, listed.alive)
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [("text", "text"), ({"a": [1]}, '{"a": [1]}'), (0, "0"), (False, "false"), (None, None)],
+    ids=str,
+)
+def test_outcome_of_a_run_that_is_no_text_comes_as_json(backend, said, meant):
+    """What was run cannot be run again for the sake of a type."""
+    body = {"success": True, "stdout": "out", "result": said, "output": said, "exitCode": 0}
+    result = backend.read_run(Answer(200, {}, json.dumps(body).encode()), Run(code="1"), session_id="s1")
+
+    assert ("out", meant, meant, 0) == (result.stdout, result.result, result.output, result.exit_code)
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def misfit_of(document, cls, dialect=firecrawl.DIALECT):
         ({"success": True, "sessions": [ROW, "s2"]}, "sessions[1]", "of type object, not string"),
         ({"success": True, "sessions": "ab"}, "sessions", "of type array, not string"),
         ({"success": True, "sessions": {"0": ROW}}, "sessions", "of type array, not object"),
-        ({"success": True, "sessions": [{**ROW, "cdpUrl": None}]}, "sessions[0].cdpUrl", "string, not null"),
+        ({"success": True, "sessions": [{**ROW, "status": None}]}, "sessions[0].status", "string, not null"),
         ({"success": True, "sessions": [{**ROW, "id": ""}]}, "sessions[0].id", "is empty"),
         ({"success": True, "sessions": [{**ROW, "createdAt": "soon"}]}, "sessions[0].createdAt", "type time"),
         ({"success": True, "sessions": [{**ROW, "createdAt": 1}]}, "sessions[0].createdAt", "type time"),
