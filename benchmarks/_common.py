@@ -23,7 +23,7 @@ ROOT = HERE.parent
 PAGE = ROOT / "docs" / "benchmarks-sessions.md"
 CHILD_GRACE = 10.0  # Seconds a child has to end once its standard input is closed.
 
-HEAD = "---\norphan: true\n---\n\n# Measured\n"
+HEAD = "# Measured\n"
 SECTION = re.compile(r"<!-- ([a-z]+) -->\n(.*?)\n<!-- end of \1 -->", re.DOTALL)
 
 # After what is installed: a wheel under test comes first, a checkout will do.

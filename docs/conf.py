@@ -16,6 +16,8 @@ exclude_patterns = ["_build"]
 
 html_theme = "furo"
 html_title = "firecrawl-interact"
+html_static_path = ["_static"]
+html_css_files = ["pages.css"]
 html_copy_source = False
 html_show_sphinx = False
 

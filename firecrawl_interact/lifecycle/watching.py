@@ -55,7 +55,7 @@ class InView:
     @property
     def ended(self) -> Ended:
         """
-        Whether, when and why it came to its end: ``session.ended.end``, or ``await session.ended``.
+        Whether, when and why it came to its end, by ``session.ended.end`` or ``await session.ended``.
 
         Set by the close, by a call to which the provider answers that the session is gone, and
         by the end of the ttl. Nobody is asked for it; `wait_ended` does that.

@@ -53,10 +53,10 @@ async def test_a_client_that_hangs_up_ends_the_session_under_aiohttp(monkeypatch
     exec(fences()[0], program)
     driving = asyncio.Event()
 
-    async def visit(cdp_url: str) -> str:
+    async def visit(session: Session) -> str:
         driving.set()
         await asyncio.Event().wait()
-        return cdp_url
+        return session.id
 
     program["visit"] = visit
     runner = web.AppRunner(started["app"], shutdown_timeout=0.1, **started["options"])
