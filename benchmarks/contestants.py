@@ -101,8 +101,8 @@ IMPORTS = {
     "aiohttp": "import aiohttp",
     "firecrawl-py": "import firecrawl; firecrawl.AsyncFirecrawl",
     "anchorbrowser": "import anchorbrowser; anchorbrowser.AsyncAnchorbrowser",
-    "firecrawl_interact": "import firecrawl_interact",
-    # What the first session would import besides: backends come on first use.
+    "firecrawl_interact": "import firecrawl_interact; firecrawl_interact.Session",
+    # What the first session of a hosted provider would import besides.
     "firecrawl_interact, with a backend": "from firecrawl_interact import FirecrawlBackend, Session",
 }
 

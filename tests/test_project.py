@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
+import pickle
 import re
 import subprocess
 import sys
@@ -69,6 +71,42 @@ def test_every_exported_name_can_be_had_and_is_documented(name):
         assert re.search(rf":: firecrawl_interact\.{name}(\(\))?\n", reference)
 
 
+def test_type_checkers_find_every_name_where_it_is_imported_from():
+    """
+    What they are told stands beside what happens; the two agree.
+    """
+    source = ast.parse(Path(firecrawl_interact.__file__).read_text())
+    (told,) = [node for node in source.body if isinstance(node, ast.If)]
+
+    assert firecrawl_interact._LAZY == {
+        name.name: node.module
+        for node in told.body
+        for name in node.names
+        if isinstance(node, ast.ImportFrom)
+    }
+
+
+def test_a_star_import_brings_every_name():
+    """
+    Lazy names are among those that a star stands for.
+    """
+    names: dict[str, object] = {}
+    exec("from firecrawl_interact import *", names)
+
+    assert set(firecrawl_interact.__all__) == set(names) - {"__builtins__"}
+
+
+def test_values_can_be_pickled_by_whoever_has_only_imported_the_package():
+    """
+    They are found where they are defined, wherever they were imported from.
+    """
+    profile = pickle.loads(pickle.dumps(firecrawl_interact.Profile("shop")))
+
+    assert firecrawl_interact.Profile("shop") == profile
+    assert "Session" in dir(firecrawl_interact)
+    assert "class Session(" in inspect.getsource(firecrawl_interact.Session)
+
+
 def test_an_unknown_name_is_an_attribute_error():
     """
     The lazy lookup does not invent names.
@@ -111,13 +149,40 @@ def test_importing_the_package_does_not_import(module):
     program = (
         "import sys, aiohttp\n"
         f"brought = {module!r} in sys.modules\n"
-        "import firecrawl_interact\n"
+        "from firecrawl_interact import Session\n"
         f"sys.exit({module!r} in sys.modules and not brought)"
     )
 
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
 
     assert (0, "") == (done.returncode, done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("statement", "not_needed"),
+    [
+        ("import firecrawl_interact", {"aiohttp", "asyncio", "attrs"}),
+        ("from firecrawl_interact.cli import main", {"aiohttp", "asyncio", "attrs"}),
+        ("from firecrawl_interact import Session", {"aiohttp"}),
+        (
+            "from firecrawl_interact import LocalBackend; LocalBackend()",
+            {"aiohttp", "firecrawl_interact.server"},
+        ),
+        (
+            "import firecrawl_interact.server.serving",
+            {"firecrawl_interact.session", "firecrawl_interact.lifecycle", "firecrawl_interact.backends"},
+        ),
+    ],
+)
+def test_nobody_waits_for_what_is_not_needed(statement, not_needed):
+    """
+    The command line needs no loop, the server no client, and what only starts a server no HTTP.
+    """
+    program = f"import sys\n{statement}\nprint(*sys.modules)"
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert set() == not_needed & set(done.stdout.split())
 
 
 def test_every_public_module_can_be_imported():

@@ -13,7 +13,7 @@ import attrs
 
 from firecrawl_interact.errors import InvalidOptionError, MissingKeyError
 from firecrawl_interact.models import LineSettings
-from firecrawl_interact.transport.http import ConnectionSettings
+from firecrawl_interact.transport.settings import ConnectionSettings
 
 _VERSIONS = frozenset({"", "/", "/v0", "/v1", "/v2"})  # Paths of a base URL that mean its origin.
 _BARE_HOST = re.compile(r"(localhost|[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63}){1,5})(:[0-9]{1,5})?/?", re.IGNORECASE)

@@ -38,7 +38,6 @@ from firecrawl_interact.models import (
 )
 from firecrawl_interact.transport import retry
 from firecrawl_interact.transport.base import Transport
-from firecrawl_interact.transport.http import HttpTransport
 from firecrawl_interact.transport.polling import poll
 
 GONE = frozenset(range(200, 300)) | {404, 410}  # Statuses of an end that mean "it is gone".
@@ -102,10 +101,6 @@ class ProviderBackend(Backend):
     def connection_key(self) -> Hashable:
         """Return what decides whether two backends may share connections."""
         return self._access.connection
-
-    def new_transport(self) -> Transport:
-        """Make a transport for the running event loop."""
-        return HttpTransport(self._access.connection)
 
     def line(self) -> LineSettings | None:
         """Return how a process without aiohttp reaches this provider."""

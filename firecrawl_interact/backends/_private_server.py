@@ -6,6 +6,7 @@ import asyncio
 import atexit
 import concurrent.futures
 import contextlib
+import importlib
 import os
 import secrets
 import select
@@ -185,6 +186,7 @@ def start() -> PrivateServer:
     server = PrivateServer("", orders.key, process, lifeline, ready)
     try:
         os.write(lifeline, orders.dump())
+        _import_what_comes_next()
         server.base_url = Ready.load(_read_line(ready)).base_url
     except (OSError, ValueError) as error:
         how = "ended" if _readable(ready, 0) else f"was not ready in {START_TIMEOUT:g} s"
@@ -200,6 +202,13 @@ def _pipe(reader: contextlib.ExitStack, writer: contextlib.ExitStack) -> tuple[i
     reader.callback(os.close, reading)
     writer.callback(os.close, writing)
     return reading, writing
+
+
+def _import_what_comes_next() -> None:
+    """Use the time that the server takes to start: what the first request needs is as slow to import."""
+    with contextlib.suppress(Exception):  # It is imported again where it is needed, and fails there.
+        for name in ("firecrawl_interact.transport.http", "cattrs"):
+            importlib.import_module(name)
 
 
 def _command(given: list[int]) -> list[str]:

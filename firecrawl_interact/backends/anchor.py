@@ -42,6 +42,8 @@ from firecrawl_interact.models import (
     SessionOptions,
     Verify,
 )
+from firecrawl_interact.transport.base import Transport
+from firecrawl_interact.transport.http import HttpTransport
 from firecrawl_interact.transport.redact import redact
 from firecrawl_interact.wire import anchor as wire
 from firecrawl_interact.wire import anchor_start as start
@@ -156,6 +158,10 @@ class AnchorBackend(AnchorLooks):
         if receipts or watchable:
             self.capabilities = attrs.evolve(self.capabilities, receipts=receipts, watch_only_link=watchable)
         super().__init__(access)
+
+    def new_transport(self) -> Transport:
+        """Make a transport for the running event loop."""
+        return HttpTransport(self._access.connection)
 
     # --- the create ---------------------------------------------------------------------
 

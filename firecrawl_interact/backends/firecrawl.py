@@ -7,22 +7,16 @@ import ssl as tls
 from collections.abc import Mapping
 from typing import Any
 
-from firecrawl_interact.backends._access import Home, make_access
+from firecrawl_interact.backends._access import make_access
 from firecrawl_interact.backends.firecrawl_kept import FirecrawlKept
 from firecrawl_interact.backends.firecrawl_values import FirecrawlOptions, ReplayPage
-from firecrawl_interact.backends.firecrawl_wire import FirecrawlWire
+from firecrawl_interact.backends.firecrawl_wire import HOME, FirecrawlWire
 from firecrawl_interact.config import Settings
 from firecrawl_interact.errors import InvalidOptionError
+from firecrawl_interact.transport.base import Transport
+from firecrawl_interact.transport.http import HttpTransport
 
 __all__ = ["HOME", "FirecrawlBackend", "FirecrawlOptions", "FirecrawlWire", "ReplayPage"]
-
-HOME = Home(
-    title="Firecrawl",
-    url="https://api.firecrawl.dev",
-    key_header="Authorization",
-    key_prefix="Bearer ",
-    key_variable="FIRECRAWL_API_KEY",
-)
 
 
 class FirecrawlBackend(FirecrawlKept):
@@ -88,3 +82,7 @@ class FirecrawlBackend(FirecrawlKept):
         )
         super().__init__(access)
         self._defaults = options
+
+    def new_transport(self) -> Transport:
+        """Make a transport for the running event loop."""
+        return HttpTransport(self._access.connection)

@@ -7,7 +7,7 @@ import math
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeVar, cast, get_args
 
-from firecrawl_interact.backends._access import Access
+from firecrawl_interact.backends._access import Access, Home
 from firecrawl_interact.backends._capable import refuse_options
 from firecrawl_interact.backends._hosted import AGAIN, GONE, check_created_id, fine, segment
 from firecrawl_interact.backends._links import check_links
@@ -41,6 +41,14 @@ from firecrawl_interact.wire._bounds import OutOfBoundsError
 
 Status = Literal["active", "destroyed", "error"]  # The list's words.
 T = TypeVar("T", bound="wire.CreateReply | wire.GetReply | wire.ListReply")
+
+HOME = Home(
+    title="Firecrawl",
+    url="https://api.firecrawl.dev",
+    key_header="Authorization",
+    key_prefix="Bearer ",
+    key_variable="FIRECRAWL_API_KEY",
+)
 
 _SESSIONS = "/v2/interact"  # The documented path; /v2/browser is its full alias.
 _STATUSES: tuple[str, ...] = get_args(Status)

@@ -11,13 +11,13 @@ from firecrawl_interact.backends._access import Access, make_access
 from firecrawl_interact.backends._hosted import segment
 from firecrawl_interact.backends._private_server import KEEPER, PrivateServer, stop_server
 from firecrawl_interact.backends._refusal import read_words
-from firecrawl_interact.backends.firecrawl import HOME
 from firecrawl_interact.backends.firecrawl_kept import FirecrawlKept
+from firecrawl_interact.backends.firecrawl_wire import HOME
 from firecrawl_interact.errors import LocalBrowserError, TransportError
 from firecrawl_interact.models import Answer, Capabilities, CloseReceipt, Request
 from firecrawl_interact.transport.base import Transport
-from firecrawl_interact.transport.http import ConnectionSettings, HttpTransport
 from firecrawl_interact.transport.redact import redact
+from firecrawl_interact.transport.settings import ConnectionSettings
 
 __all__ = ["LocalBackend", "stop_server"]
 
@@ -112,6 +112,8 @@ class LocalTransport:
 
     def __init__(self) -> None:
         """Prepare; nothing is opened."""
+        from firecrawl_interact.transport.http import HttpTransport  # Imported while the server started.
+
         self._http = HttpTransport(_LINE)
 
     async def send(self, request: Request, *, timeout: float, fresh: bool = False) -> Answer:

@@ -16,10 +16,10 @@ from urllib.parse import quote
 from firecrawl_interact.cli.processes import Process, browsers_below, can_be_seen, still_running
 from firecrawl_interact.config import Settings
 from firecrawl_interact.errors import InteractError, SessionGoneError, SessionNotFoundError, UsageError
-from firecrawl_interact.session import Session
 
 if TYPE_CHECKING:
     from firecrawl_interact.backends.base import Backend
+    from firecrawl_interact.session import Session
 
 HELP = "open a browser, drive it, close it, and prove that it is gone"
 
@@ -78,6 +78,8 @@ class _Demo:
         self._begun = time.monotonic()
 
     async def run(self) -> bool:
+        from firecrawl_interact.session import Session  # No help text waits for it.
+
         self._say(f"Opening a session at the {self._backend.name} backend")
         async with Session.create(ttl=TTL, backend=self._backend) as session:
             self._say(f"Open: {session.id}")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from typing import TYPE_CHECKING
 
 from firecrawl_interact.cli.entries import HEADERS, cells, describe, spoken
 from firecrawl_interact.cli.output import json_line, table
-from firecrawl_interact.ledger.entry import Entry
-from firecrawl_interact.ledger.sqlite import SqliteLedger
+
+if TYPE_CHECKING:
+    from firecrawl_interact.ledger.entry import Entry
+    from firecrawl_interact.ledger.sqlite import SqliteLedger
 
 HELP = "show which sessions may still have to be ended"
 
@@ -25,6 +28,8 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         InteractError: The ledger cannot be read.
     """
+    from firecrawl_interact.ledger.sqlite import SqliteLedger
+
     ledger = SqliteLedger()
     with spoken():
         owed, living = asyncio.run(_look(ledger)) if ledger.exists() else ([], frozenset[str]())

@@ -11,12 +11,12 @@ from firecrawl_interact.cli.entries import HEADERS, cells, describe, spoken
 from firecrawl_interact.cli.output import json_line, table
 from firecrawl_interact.config import Settings
 from firecrawl_interact.errors import UsageError
-from firecrawl_interact.ledger.sqlite import SqliteLedger
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from firecrawl_interact.backends.base import Backend
+    from firecrawl_interact.ledger.sqlite import SqliteLedger
     from firecrawl_interact.lifecycle.sweep import SweepItem
 
 HELP = "end the sessions whose owners are dead"
@@ -43,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
         UsageError: The backend named has no key, or its sessions end with their process.
         InteractError: The ledger cannot be used.
     """
+    from firecrawl_interact.ledger.sqlite import SqliteLedger
     from firecrawl_interact.lifecycle.sweep import SweepOutcome
 
     # Before anything is looked at: a name that cannot work is misuse, whatever is owed.

@@ -13,7 +13,6 @@ import logging
 import os
 import time
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -214,6 +213,8 @@ def _may_overlap(planned_at: float, attempt: Attempt) -> bool:
 
 def _clock_skew(answer: Answer, now: float) -> float:
     """Seconds by which the server's clock is ahead of ours, by its Date header; 0 without one."""
+    from email.utils import parsedate_to_datetime  # rare, and slow to import
+
     try:
         ahead = parsedate_to_datetime(answer.headers["date"]).timestamp() - now
     except (KeyError, ValueError, OverflowError):

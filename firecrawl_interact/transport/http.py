@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies_environment, proxy_bypass
 
 import aiohttp
-import attrs
 from aiohttp.http_writer import StreamWriter
 from yarl import URL
 
@@ -20,6 +19,7 @@ from firecrawl_interact.errors import InvalidOptionError, TransportError, Transp
 from firecrawl_interact.models import Answer, Request
 from firecrawl_interact.transport.deadline import Deadline
 from firecrawl_interact.transport.redact import redact
+from firecrawl_interact.transport.settings import ConnectionSettings
 
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractStreamWriter
@@ -33,33 +33,6 @@ _HEADERS_WAIT = hasattr(StreamWriter, "send_headers")
 
 _CLOSE_GRACE = 1.0  # Seconds that closing waits for bytes under way, for each kind of connection.
 _LONGEST_REASON = 200  # Characters of the reason of a failure.
-
-
-@attrs.frozen(kw_only=True)
-class ConnectionSettings:
-    """
-    How to reach a provider. Equal settings may share a transport.
-
-    Attributes:
-        proxy: URL of an HTTP proxy, credentials included, or None to take it from the
-            environment if *trust_env*.
-
-        ca_file: PEM file of certificate authorities, instead of the system's.
-
-        client_cert: PEM file with a client certificate and its key.
-
-        trust_env: Whether HTTPS_PROXY, HTTP_PROXY and NO_PROXY count. Never ~/.netrc: it would
-            compete with the API key.
-
-        ssl: The caller's own context, used as it is; *ca_file* and *client_cert* then serve
-            only those who cannot use it.
-    """
-
-    proxy: str | None = attrs.field(default=None, repr=False)
-    ca_file: str | None = None
-    client_cert: str | None = None
-    trust_env: bool = True
-    ssl: tls.SSLContext | None = attrs.field(default=None, repr=False)
 
 
 class HttpTransport:
