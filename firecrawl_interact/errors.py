@@ -35,7 +35,7 @@ Every error can be pickled, and none holds a key or a link.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Self
 
@@ -116,6 +116,9 @@ class BackendError(InteractError):
         request_id: The provider's id of the request, where it sends one; quote it to support.
 
         retry_after: Seconds the provider asks to wait, or None.
+
+        limits: What the provider tells of its limits: headers such as ``ratelimit`` and
+            ``ratelimit-policy``, as they came.
     """
 
     def __init__(
@@ -128,6 +131,7 @@ class BackendError(InteractError):
         text: str = "",
         request_id: str | None = None,
         retry_after: float | None = None,
+        limits: Mapping[str, str] | None = None,
         session_id: str | None = None,
     ) -> None:
         super().__init__(message, session_id=session_id)
@@ -137,6 +141,7 @@ class BackendError(InteractError):
         self.text = text
         self.request_id = request_id
         self.retry_after = retry_after
+        self.limits: dict[str, str] = dict(limits or {})
 
 
 class AuthenticationError(BackendError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import attrs
 
@@ -43,6 +44,8 @@ _ERRORS: dict[int, type[BackendError]] = {
     409: ProfileBusyError,
     410: SessionGoneError,
 }
+_LIMIT = "ratelimit"  # In the names of headers: "ratelimit-policy", "x-ratelimit-limit" and the like.
+_MOVED = frozenset({301, 302, 303, 307, 308})
 _CONFLICT = 409
 _TOO_MANY = 429
 _SERVER_ERRORS = 500  # And all above.
@@ -89,7 +92,8 @@ def read_words(answer: Answer) -> Words:
     holder = document = _object(parsed)
     while nested := _object(holder.get("error")):  # Some of Anchor's routes nest it twice.
         holder = nested
-    text = next((found for key in ("message", "error") if isinstance(found := holder.get(key), str)), "")
+    order = ("error", "message") if holder is document else ("message", "error")
+    text = next((found for key in order if isinstance(found := holder.get(key), str)), "")
     code = holder.get("code", document.get("code"))
     wait: Any = document.get("retry_after_seconds")
     return Words(
@@ -112,14 +116,18 @@ def refusal(
     if wait is None and (found := _WAIT.search(spoken)):
         wait = float(found[1])
     text = redact(words.text, *secrets)[:_LONGEST_TEXT]
+    said = f"{backend} answered {answer.status}" + (f": {text}" if text else ".")
+    if answer.status in _MOVED:
+        said += f" It points to {_place(answer)}, which is not followed: check base_url."
     return _error_class(answer.status, spoken)(
-        f"{backend} answered {answer.status}" + (f": {text}" if text else "."),
+        said,
         backend=backend,
         status=answer.status,
         code=words.code,
         text=text,
         request_id=next((answer.headers[name] for name in _REQUEST_IDS if name in answer.headers), None),
         retry_after=wait,
+        limits={name: value for name, value in answer.headers.items() if _LIMIT in name},
         session_id=session_id,
     )
 
@@ -130,6 +138,16 @@ def _error_class(status: int, spoken: str) -> type[BackendError]:
     if status == _CONFLICT and _OTHER_CONFLICT.search(spoken):
         return BackendError
     return ServerError if status >= _SERVER_ERRORS else _ERRORS.get(status, BackendError)
+
+
+def _place(answer: Answer) -> str:
+    """Say where a redirect leads, by its origin: the rest may be a secret."""
+    try:
+        parts = urlsplit(answer.headers.get("location", ""))
+        port = "" if parts.port is None else f":{parts.port}"
+    except ValueError:
+        return "elsewhere"
+    return f"{parts.scheme}://{parts.hostname}{port}" if parts.hostname else "elsewhere"
 
 
 def _details(details: object) -> str:

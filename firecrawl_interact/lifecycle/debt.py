@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from firecrawl_interact.errors import BackendError, CloseError
+from firecrawl_interact.transport.redact import redact
 
 if TYPE_CHECKING:
     from firecrawl_interact.backends.base import Backend
@@ -105,13 +106,16 @@ class Debt:
             except Exception as trouble:  # noqa: BLE001  # boundary: a third party's backend
                 said = trouble
         if isinstance(said, BackendError):
-            text, status = said.text or str(said), f"HTTP {said.status}"
+            text = said.text or str(said)
+            reason = f"HTTP {said.status}: {said.text}" if said.text else str(said)
         else:
-            text, status = str(said or "no answer in time"), "no answer"
+            # What somebody else's code raises may quote a link.
+            text = redact(str(said or "no answer in time"), self.backend.key, self.info.id)
+            reason = f"no answer: {text}"
         handed_to = self.record.handed_to
         expires_at = self.info.expires_at
         error = CloseError(
-            f"The end of {self.title} was not confirmed ({status}: {text}); "
+            f"The end of {self.title} was not confirmed ({reason}); "
             + ", ".join(_HEIRS[name] for name in handed_to)
             + (
                 f". The provider ends it by {expires_at.isoformat(timespec='seconds')}."

@@ -18,11 +18,12 @@ from uuid import UUID
 
 import attrs
 
-from firecrawl_interact.errors import CreateUnknownError, InteractError
+from firecrawl_interact.errors import BackendError, CreateUnknownError, InteractError
 from firecrawl_interact.guardian.answers import live_ids
 from firecrawl_interact.ledger.base import LedgerError
 from firecrawl_interact.lifecycle import bounds
 from firecrawl_interact.lifecycle.debt import given_up, outstanding
+from firecrawl_interact.transport.redact import redact
 
 if TYPE_CHECKING:
     from firecrawl_interact.backends.base import Backend
@@ -159,11 +160,9 @@ def error(
             "A session may exist; without use it ends after its activity ttl, at the latest by "
             f"{_utc(attempt.expires).isoformat(timespec='seconds')}."
         )
-    status = getattr(cause, "status", None)
-    what = f"HTTP {status}" if status is not None else type(cause).__name__
     return CreateUnknownError(
-        f"The outcome of a create at {attempt.backend.name} is not known ({what}: {cause}), sent at "
-        f"{_utc(attempt.started).isoformat(timespec='milliseconds')}, given up at "
+        f"The outcome of a create at {attempt.backend.name} is not known ({_reason(attempt, cause)}), "
+        f"sent at {_utc(attempt.started).isoformat(timespec='milliseconds')}, given up at "
         f"{_utc(ended).isoformat(timespec='milliseconds')}. It was not sent again. {outcome}",
         backend=attempt.backend.name,
         started_at=_utc(attempt.started),
@@ -173,6 +172,15 @@ def error(
         recovered=recovered,
         session_id=session_id,
     )
+
+
+def _reason(attempt: Attempt, cause: BaseException) -> str:
+    """Say what went wrong; what somebody else's code raises may quote a link."""
+    if isinstance(cause, BackendError):
+        return str(cause)  # Has status and words, redacted.
+    status = getattr(cause, "status", None)
+    what = f"HTTP {status}" if status is not None else type(cause).__name__
+    return redact(f"{what}: {cause}", attempt.backend.key)
 
 
 async def _ask(transport: Transport, request: Request) -> Answer | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import pickle
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -301,6 +302,17 @@ def test_a_refusal_becomes_the_error_it_means(backend, name):
 def test_the_rate_limit_says_how_long_to_wait(backend):
     """The recorded header is read."""
     assert 58.0 == backend.error(answer_of(BY_NAME["start.429.creation_rate"])).retry_after
+
+
+def test_the_rate_limit_says_what_the_limits_are(backend):
+    """What the provider tells of them is kept as it came, and survives pickling."""
+    error = backend.error(answer_of(BY_NAME["start.429.creation_rate"]))
+    headers = BY_NAME["start.429.creation_rate"]["response_headers"]
+    expected = {name.lower(): headers[name] for name in ("RateLimit", "RateLimit-Policy")}
+
+    assert expected == error.limits
+    assert expected == pickle.loads(pickle.dumps(error)).limits
+    assert {} == backend.error(Answer(400)).limits
 
 
 def test_the_code_of_a_refusal_is_kept(backend):

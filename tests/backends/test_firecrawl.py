@@ -314,6 +314,41 @@ def test_the_wait_is_read_wherever_it_is_said(backend, headers, body, expected):
     assert expected == error.retry_after
 
 
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ({"error": "said", "message": "else"}, "said"),
+        ({"error": {"message": "said", "error": "else"}, "message": "else"}, "said"),
+        ({"error": {"error": {"message": "said"}}, "message": "else"}, "said"),
+        ({"message": "said"}, "said"),
+        ({"error": None, "message": "said"}, "said"),
+        ("said", "said"),
+    ],
+    ids=str,
+)
+def test_the_words_are_found_wherever_they_stand(backend, body, text):
+    """What stands nearest to the error comes first."""
+    assert text == backend.error(Answer(400, {}, json.dumps(body).encode())).text
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_an_address_that_has_moved_is_told(backend, status):
+    """The key goes nowhere else by itself; whoever has set the address learns where it leads."""
+    headers = {"location": "https://moved.example/v2/interact?token=hush"}
+    said = str(backend.error(Answer(status, headers, b"")))
+
+    assert "to https://moved.example, which is not followed: check base_url" in said
+    assert "hush" not in said
+
+
+@pytest.mark.parametrize("location", ["", "/elsewhere", "http://[", "https://"])
+def test_an_address_that_has_moved_somewhere_is_told_too(backend, location):
+    """A place that cannot be read is left out."""
+    said = str(backend.error(Answer(302, {"location": location}, b"")))
+
+    assert "elsewhere, which is not followed: check base_url" in said
+
+
 def test_the_request_id_is_kept_for_the_support(backend):
     """Of several ids the provider's own is taken."""
     error = backend.error(Answer(500, {"cf-ray": "r2", "x-request-id": "r1"}, b"{}"))

@@ -31,6 +31,26 @@ async def test_unconfirmed_close_raises_where_the_block_ended_well(refusing):
     assert session.receipt.confirmed is False
 
 
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (Answer(418), r"not confirmed \(memory answered 418\.\)"),
+        (418, r"not confirmed \(HTTP 418: Scripted"),
+        (OSError("wss://h/cdp?token=hush is odd"), r"not confirmed \(no answer: wss://\*\*\* is odd\)"),
+    ],
+    ids=str,
+)
+async def test_unconfirmed_close_says_why_once_and_quotes_no_link(fault, told):
+    """A refusal by its words or its status; what somebody else's code raised without what opens a browser."""
+    backend = MemoryBackend()
+    backend.fail_next("delete", fault)
+    with pytest.raises(CloseError, match=told) as caught:
+        async with Session.create(backend=backend):
+            pass
+
+    assert "hush" not in f"{caught.value}{caught.value.text}"
+
+
 async def test_unconfirmed_close_can_be_logged_instead(refusing, caplog):
     """With on_unconfirmed="log" the block ends well and a WARNING tells."""
     with caplog.at_level(logging.WARNING, "firecrawl_interact"):

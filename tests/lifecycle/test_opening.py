@@ -145,6 +145,24 @@ async def test_lost_create_is_unknown_and_never_repeated(fault):
     assert caught.value.__cause__ is not None
 
 
+async def test_unknown_outcome_says_once_what_was_answered():
+    """The status stands in the provider's words already."""
+    backend = MemoryBackend()
+    backend.fail_next("create", refusal(500, "Boom."), effect=True)
+    with pytest.raises(CreateUnknownError, match=r"not known \(memory answered 500: Boom\.\), sent at"):
+        await opened_and_closed(backend)
+
+
+async def test_words_of_others_code_are_redacted():
+    """A transport of somebody else's may quote what opens the browser."""
+    backend = MemoryBackend()
+    backend.fail_next("create", OSError("wss://h/cdp?token=hush is odd"), effect=True)
+    with pytest.raises(CreateUnknownError, match="is odd") as caught:
+        await opened_and_closed(backend)
+
+    assert "hush" not in str(caught.value)
+
+
 async def test_503_in_the_providers_own_words_is_a_refusal(backend):
     """A server without browsers says so; nothing was made."""
     backend.fail_next("create", refusal(503, "Browser feature is not configured (HANGAR_URL is missing)."))
