@@ -36,7 +36,7 @@ class LimitedLauncher:
         self._running = {engine for engine in self._running if not engine.exited.done()}
         if self._most is not None and self._starting + len(self._running) >= self._most:
             raise NoSlotError(self._most)
-        missing = shortage()
+        missing = shortage(self._starting)
         if missing is not None:
             raise LocalBrowserError(missing)
         self._starting += 1

@@ -8,24 +8,41 @@ import sys
 import tempfile
 from pathlib import Path
 
+from firecrawl_interact.server import cgroups, user_limit
+
 LEAST_DISK = 256 * 1024 * 1024  # Bytes that stay free where browsers keep their files.
+MEMORY = 128 * 1024 * 1024  # Bytes that a browser with a few pages shares with nobody.
 TASKS = 200  # Processes and threads that a browser with a few pages takes.
 DESCRIPTORS = 64  # Of this process, for one browser and those connected to it.
 
-_CGROUP = Path("/sys/fs/cgroup")
+_ROOT = Path("/")
 
 
-def shortage() -> str | None:
-    """Say what there is too little of; None if there is room for one more browser."""
+def shortage(starting: int = 0, *, root: Path = _ROOT) -> str | None:
+    """
+    Say what there is too little of; None if there is room for one more browser.
+
+    Args:
+        starting: How many are on their way, and have not taken all of their share yet.
+
+        root: Where the system's own files are, which tell its limits.
+    """
     try:
         free = shutil.disk_usage(tempfile.gettempdir()).free
     except OSError as error:
         return f"There is no folder for browsers' files: {error.strerror}."
     if free < LEAST_DISK:
         return f"The disk for browsers' files is nearly full: {free // 1024**2} MiB are left."
-    tasks = _tasks_left()
-    if tasks is not None and tasks < TASKS:
-        return f"The limit of processes is nearly reached: {tasks} are left, a browser takes up to {TASKS}."
+    bytes_wanted, tasks_wanted = MEMORY * (starting + 1), TASKS * (starting + 1)
+    memory = cgroups.memory_left(bytes_wanted, root)
+    if memory is not None and memory < bytes_wanted:
+        return (
+            f"The limit of memory is nearly reached: "
+            f"{max(0, memory) // 1024**2} MiB are left of {bytes_wanted // 1024**2} wanted."
+        )
+    for tasks in (cgroups.tasks_left(root), user_limit.tasks_left(tasks_wanted, root)):
+        if tasks is not None and tasks < tasks_wanted:
+            return f"The limit of processes is nearly reached: {max(0, tasks)} are left of {tasks_wanted} wanted."
     descriptors = _descriptors_left()
     if descriptors is not None and descriptors < DESCRIPTORS:
         return f"The limit of open files is nearly reached: {descriptors} are left of the server's."
@@ -43,17 +60,6 @@ def take_all_descriptors() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     except (OSError, ValueError):
         pass  # macOS says "unlimited" and means less.
-
-
-def _tasks_left() -> int | None:
-    """Look at the control group's limit, which is the one that containers have; None where there is none."""
-    try:
-        own = Path("/proc/self/cgroup").read_text(encoding="ascii").rpartition("::")[2].strip()
-        folder = _CGROUP / own.lstrip("/")
-        most = (folder / "pids.max").read_text(encoding="ascii").strip()
-        return None if most == "max" else int(most) - int((folder / "pids.current").read_text("ascii"))
-    except (OSError, ValueError):
-        return None
 
 
 def _descriptors_left() -> int | None:

@@ -25,6 +25,18 @@ def is_root() -> bool:
     return os.geteuid() == 0
 
 
+def user_of_browsers() -> int:
+    """Tell the id of the user as whom browsers run, where all that takes is there."""
+    if not is_root():
+        return os.geteuid()
+    import pwd  # Not on every system on which this module must import.
+
+    try:
+        return pwd.getpwnam(USER).pw_uid
+    except KeyError:
+        return os.geteuid()
+
+
 @attrs.frozen(kw_only=True)
 class Nobody:
     """
