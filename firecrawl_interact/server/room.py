@@ -36,13 +36,12 @@ def shortage(starting: int = 0, *, root: Path = _ROOT) -> str | None:
     bytes_wanted, tasks_wanted = MEMORY * (starting + 1), TASKS * (starting + 1)
     memory = cgroups.memory_left(bytes_wanted, root)
     if memory is not None and memory < bytes_wanted:
-        return (
-            f"The limit of memory is nearly reached: "
-            f"{max(0, memory) // 1024**2} MiB are left of {bytes_wanted // 1024**2} wanted."
-        )
+        left = f"{max(0, memory) // 1024**2} MiB are left of {bytes_wanted // 1024**2} wanted"
+        return f"The limit of memory is nearly reached: {left}."
     for tasks in (cgroups.tasks_left(root), user_limit.tasks_left(tasks_wanted, root)):
         if tasks is not None and tasks < tasks_wanted:
-            return f"The limit of processes is nearly reached: {max(0, tasks)} are left of {tasks_wanted} wanted."
+            left = f"{max(0, tasks)} are left of {tasks_wanted} wanted"
+            return f"The limit of processes is nearly reached: {left}."
     descriptors = _descriptors_left()
     if descriptors is not None and descriptors < DESCRIPTORS:
         return f"The limit of open files is nearly reached: {descriptors} are left of the server's."
