@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from firecrawl_interact.errors import TransportError
 
@@ -42,15 +42,19 @@ class Line:
 def interposed(backend: Backend) -> Generator[Line]:
     """Have what a backend sends travel on a line that can be told to misbehave."""
     line = Line()
-    real: Any = backend
     made = backend.new_transport
     key = backend.connection_key()
-    real.new_transport = lambda: _Interposed(made(), line)
-    real.connection_key = lambda: (line, key)  # Nobody else's transport is taken for it.
+    put_in_place = {
+        "new_transport": lambda: _Interposed(made(), line),
+        "connection_key": lambda: (line, key),  # Nobody else's transport is taken for it.
+    }
+    for name, function in put_in_place.items():
+        object.__setattr__(backend, name, function)  # A backend may be frozen.
     try:
         yield line
     finally:
-        del real.new_transport, real.connection_key
+        for name in put_in_place:
+            object.__delattr__(backend, name)
 
 
 class _Interposed:

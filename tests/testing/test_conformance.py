@@ -149,6 +149,33 @@ async def test_broken_backend_is_told_which_duty_it_breaks(backend, duty, told):
     assert isinstance(caught.value, AssertionError)
 
 
+class Frozen(MemoryBackend):
+    """A backend that is a value, as a frozen class of attrs: nothing of it can be set."""
+
+    _made = False
+
+    def __init__(self):
+        super().__init__()
+        self._made = True
+
+    def __setattr__(self, name, value):
+        if self._made:
+            raise attrs.exceptions.FrozenInstanceError
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name):
+        raise attrs.exceptions.FrozenInstanceError
+
+
+async def test_frozen_backend_keeps_its_duties():
+    """What the suite puts between backend and provider asks nothing of the class."""
+    backend = Frozen()
+    report = await check_backend(backend)
+
+    assert () == report.broken
+    assert not {"new_transport", "connection_key"} & set(vars(backend))
+
+
 async def test_duty_that_a_backend_does_not_have_is_skipped():
     """A backend that runs no code is not blamed for it."""
     report = await check_backend(Mute)
