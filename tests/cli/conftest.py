@@ -12,7 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PATIENCE = 30  # Seconds for one command.
+PATIENCE = 60  # Seconds for one command.
 
 
 @pytest.fixture

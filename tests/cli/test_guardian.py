@@ -23,7 +23,7 @@ def guardian():
         Request("DELETE", "http://127.0.0.1:9/s1", {"Authorization": KEY}), frozenset(), frozenset()
     )
     guardian.opened("d1", end, line=LineSettings(), session_id="s1", until=0)
-    limit = time.monotonic() + 10
+    limit = time.monotonic() + 30
     while not guardian._helper.ready:
         assert time.monotonic() < limit
         time.sleep(0.001)

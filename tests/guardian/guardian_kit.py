@@ -6,11 +6,13 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,7 @@ from firecrawl_interact.models import EndRequest, LineSettings, Request, Rows, S
 
 KEY = "fc-0123456789abcdef"
 LINE = LineSettings()
-PATIENCE = 10.0  # Seconds after which something that is waited for counts as never coming.
+PATIENCE = 30.0  # Seconds after which something that is waited for counts as never coming.
 
 # What an owner runs before its script: the same helpers that a test has.
 PRELUDE = """
@@ -256,10 +258,19 @@ class Owner:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGSTOP)
             for child in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split():
-                os.kill(int(child), signal.SIGKILL)
+                with suppress(ProcessLookupError):
+                    os.kill(int(child), signal.SIGKILL)
             self.kill()
         for stream in (self.stdin, self.stdout, self.stderr):
             stream.close()
+
+
+@contextmanager
+def nobody() -> Iterator[str]:
+    """The URL of a port where nobody listens, nor can anybody meanwhile."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{held.getsockname()[1]}"
 
 
 def ended(pid: int) -> bool:

@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 
 import pytest
-from guardian_kit import LINE, Provider, create, end, ended, search
+from guardian_kit import LINE, PATIENCE, Provider, create, end, ended, nobody, search
 
 from firecrawl_interact.errors import TransportError, TransportTimeoutError
 from firecrawl_interact.guardian import helper
@@ -28,14 +28,14 @@ def tell_opened(guardian, provider, *names):
         guardian.opened(name, end(provider.url, name), line=LINE, session_id=name, until=later())
 
 
-def relay(guardian, provider, name="r1", *, timeout=10.0):
+def relay(guardian, url, name="r1", *, timeout=PATIENCE):
     """Have a create relayed."""
     return guardian.relay(
         name,
-        create(provider.url, name=name),
+        create(url, name=name),
         line=LINE,
         timeout=timeout,
-        end=end(provider.url, "{id}"),
+        end=end(url, "{id}"),
         id_path=("data", "id"),
         until=later(),
     )
@@ -52,13 +52,13 @@ class Outcome:
         self._over.set()
 
     def wait(self):
-        assert self._over.wait(10)
+        assert self._over.wait(PATIENCE)
         return self.gone
 
 
 def replaced(guardian, pid):
     """Wait until there is another helper process than *pid*."""
-    limit = time.monotonic() + 10
+    limit = time.monotonic() + PATIENCE
     while guardian.pid in {None, pid}:
         assert time.monotonic() < limit
         time.sleep(0.001)
@@ -159,7 +159,7 @@ def test_guardian_with_nothing_owed_is_not_replaced_until_used(keeper):
     keeper._helper._lost = lambda dead: (type(keeper)._lost(keeper, dead), lost.set())
     os.kill(pid, signal.SIGKILL)
 
-    assert lost.wait(10)
+    assert lost.wait(PATIENCE)
     assert keeper.pid is None
 
     keeper.start()
@@ -286,7 +286,7 @@ async def test_where_it_cannot_run_one_warning_is_said(provider, monkeypatch, wa
     assert not guardian.works
     assert not guardian.hand_over("s1")
     with pytest.raises(TransportError) as caught:
-        await relay(guardian, provider)
+        await relay(guardian, provider.url)
     assert not caught.value.sent
 
 
@@ -302,7 +302,7 @@ def test_interpreter_that_never_comes_up_is_given_up(provider, monkeypatch, warn
     guardian._switch_off = lambda reason: (switch_off(reason), off.set())
     tell_opened(guardian, provider, "s1")
 
-    assert off.wait(10)
+    assert off.wait(PATIENCE)
     assert 1 == len(warnings.messages)
     assert (None, 0) == (guardian.pid, guardian.owed)
 
@@ -368,7 +368,7 @@ def test_hand_over_survives_the_death_of_the_guardian(keeper, provider):
     tell_opened(keeper, provider, "s1")
     outcome = Outcome()
     keeper.hand_over("s1", outcome)
-    assert asked.wait(10)
+    assert asked.wait(PATIENCE)
 
     provider.answer_end = lambda _: None
     os.kill(keeper.pid, signal.SIGKILL)
@@ -386,7 +386,7 @@ def test_settled_debt_is_no_longer_tried(keeper, provider):
     tell_opened(keeper, provider, "s1")
     reports: list[bool] = []
     keeper.hand_over("s1", reports.append)
-    assert asked.wait(10)
+    assert asked.wait(PATIENCE)
 
     keeper.settled("s1")
     provider.answer_end = lambda name: 500 if name == "s1" else None
@@ -459,8 +459,8 @@ async def test_relayed_create_is_answered(keeper, provider):
     """
     The answer of the provider comes back whole.
     """
-    async with asyncio.timeout(10):
-        answer = await relay(keeper, provider)
+    async with asyncio.timeout(PATIENCE):
+        answer = await relay(keeper, provider.url)
 
     assert 200 == answer.status
     assert b'{"data": {"id": "r1"}}' == answer.body
@@ -472,21 +472,18 @@ async def test_many_relays_at_once_each_get_their_own_answer(keeper, provider):
     Creates are sent side by side, and no answer goes astray.
     """
     names = [f"r{number}" for number in range(80)]
-    async with asyncio.timeout(10):
-        answers = await asyncio.gather(*(relay(keeper, provider, name) for name in names))
+    async with asyncio.timeout(PATIENCE):
+        answers = await asyncio.gather(*(relay(keeper, provider.url, name) for name in names))
 
     assert [f'{{"data": {{"id": "{name}"}}}}'.encode() for name in names] == [each.body for each in answers]
 
 
-async def test_relay_to_nobody_was_not_sent(keeper, provider):
+async def test_relay_to_nobody_was_not_sent(keeper):
     """
     A create that surely never left may be tried elsewhere.
     """
-    down = Provider()
-    down.close()
-
-    with pytest.raises(TransportError) as caught:
-        await relay(keeper, down)
+    with nobody() as url, pytest.raises(TransportError) as caught:
+        await relay(keeper, url)
 
     assert not caught.value.sent
 
@@ -498,7 +495,7 @@ async def test_relay_without_an_answer_in_time_is_a_timeout(keeper, provider):
     provider.hold_creates.clear()
 
     with pytest.raises(TransportTimeoutError) as caught:
-        await relay(keeper, provider, timeout=0.1)
+        await relay(keeper, provider.url, timeout=0.1)
 
     assert caught.value.sent
 
@@ -508,8 +505,8 @@ async def test_relay_whose_guardian_dies_is_unknown(keeper, provider):
     Who waits for a relayed create learns that its outcome is not known; it is not sent twice.
     """
     provider.hold_creates.clear()
-    waiting = asyncio.create_task(relay(keeper, provider))
-    await asyncio.to_thread(provider.create_came.wait, 10)
+    waiting = asyncio.create_task(relay(keeper, provider.url))
+    await asyncio.to_thread(provider.create_came.wait, PATIENCE)
 
     os.kill(keeper.pid, signal.SIGKILL)
 
@@ -524,8 +521,8 @@ async def test_cancelled_relay_can_be_handed_over(keeper, provider):
     A create whose caller has gone is ended once it is answered.
     """
     provider.hold_creates.clear()
-    waiting = asyncio.create_task(relay(keeper, provider))
-    await asyncio.to_thread(provider.create_came.wait, 10)
+    waiting = asyncio.create_task(relay(keeper, provider.url))
+    await asyncio.to_thread(provider.create_came.wait, PATIENCE)
     waiting.cancel()
     with suppress(asyncio.CancelledError):
         await waiting
@@ -552,7 +549,7 @@ def test_owner_killed_during_a_relayed_create_leaves_nothing(provider, owner):
     """
     provider.hold_creates.clear()
     process = owner(RELAYING + "asyncio.run(relay())")
-    assert provider.create_came.wait(10)
+    assert provider.create_came.wait(PATIENCE)
 
     process.kill()
     provider.hold_creates.set()
@@ -602,19 +599,22 @@ def test_outage_at_the_owners_death_is_outlasted(owner):
     """
     A provider that is away when the owner dies is asked again when it is back.
     """
-    provider = Provider()
-    port = provider.port
-    process = owner("opened(URL, 's1'); say(); sys.stdin.readline()", provider.url)
-    process.hear()
-    provider.close()
-    process.kill()
-    # Stands for the outage: takes the connection and gives no answer.
-    with socket.create_server(("127.0.0.1", port)) as silent:
-        peer, _ = silent.accept()
-        peer.close()
+    with socket.socket() as place:  # Keeps the port for those who listen there in turn.
+        place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        place.bind(("127.0.0.1", 0))
+        port = place.getsockname()[1]
+        provider = Provider(port)
+        process = owner("opened(URL, 's1'); say(); sys.stdin.readline()", provider.url)
+        process.hear()
+        provider.close()
+        process.kill()
+        # Stands for the outage: takes the connection and gives no answer.
+        with socket.create_server(("127.0.0.1", port)) as silent:
+            peer, _ = silent.accept()
+            peer.close()
 
-    back = Provider(port, alive=("s1",))  # From its first moment on: it may be asked at once.
-    try:
-        back.wait_empty()
-    finally:
-        back.close()
+        back = Provider(port, alive=("s1",))  # From its first moment on: it may be asked at once.
+        try:
+            back.wait_empty()
+        finally:
+            back.close()

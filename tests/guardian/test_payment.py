@@ -4,7 +4,7 @@ import itertools
 import threading
 import time
 
-from guardian_kit import LINE, Provider, end, search, verify
+from guardian_kit import LINE, PATIENCE, end, nobody, search, verify
 
 from firecrawl_interact.guardian.crew import Crew, Job
 from firecrawl_interact.guardian.payment import Hunt, Payment, pay
@@ -12,7 +12,7 @@ from firecrawl_interact.models import EndRequest, Request
 
 
 def soon():
-    return time.time() + 10
+    return time.time() + PATIENCE
 
 
 def test_end_is_sent_again_until_it_is_confirmed(provider):
@@ -116,7 +116,7 @@ def hunted(provider, *, looks, appears_by):
     """Take steps of a search without its pauses; say how many it took."""
     hunt = Hunt(search(provider.url, "fi-1"), LINE, appears_by=appears_by)
     for taken in range(1, looks + 1):
-        hunt.step(timeout=5, longest=2)
+        hunt.step(timeout=PATIENCE, longest=2)
         if hunt.over:
             return hunt, taken
     return hunt, looks
@@ -193,22 +193,21 @@ def test_hopeless_debts_do_not_hold_up_the_others(provider, monkeypatch):
     A hundred debts at a provider that is down leave threads for one that is up.
     """
     monkeypatch.setattr("firecrawl_interact.guardian.crew.THREADS", 2)
-    down = Provider()
-    down.close()
     provider.open("s1")
     crew = Crew()
     paid = threading.Event()
-    hopeless = [
-        Job(Payment(end(down.url, f"x{number}"), f"x{number}", LINE), until=soon(), longest=2)
-        for number in range(100)
-    ]
-    for job in hopeless:
-        crew.add(job, lambda: None)
-    crew.add(Job(Payment(end(provider.url, "s1"), "s1", LINE), until=soon(), longest=2), paid.set)
+    with nobody() as down:
+        hopeless = [
+            Job(Payment(end(down, f"x{number}"), f"x{number}", LINE), until=soon(), longest=2)
+            for number in range(100)
+        ]
+        for job in hopeless:
+            crew.add(job, lambda: None)
+        crew.add(Job(Payment(end(provider.url, "s1"), "s1", LINE), until=soon(), longest=2), paid.set)
 
-    assert paid.wait(10)
-    for job in hopeless:
-        crew.drop(job)
+        assert paid.wait(PATIENCE)
+        for job in hopeless:
+            crew.drop(job)
 
 
 def test_crew_works_without_a_thread(provider, monkeypatch):
@@ -249,4 +248,4 @@ def test_step_that_fails_unexpectedly_is_tried_again():
     crew = Crew()
     crew.add(Job(payment, until=soon(), longest=0.01), done.set)
 
-    assert done.wait(10)
+    assert done.wait(PATIENCE)

@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from guardian_kit import LINE, Provider, create, end, search
+from guardian_kit import LINE, PATIENCE, create, end, nobody, search
 
 from firecrawl_interact.guardian import messages, program
 from firecrawl_interact.guardian.messages import pack
@@ -22,10 +22,10 @@ class Line:
     """
 
     def __init__(self):
-        self._process = subprocess.Popen(["sleep", "60"])
+        self._process = subprocess.Popen(["sleep", "300"])
         self.owner = self._process.pid
         self._ours, self._theirs = socket.socketpair()
-        self._ours.settimeout(10)
+        self._ours.settimeout(PATIENCE)
         self.keeper = program.Keeper(self._theirs.fileno(), self.owner)
         self._thread = threading.Thread(target=self.keeper.run)
         self._lines = messages.Lines()
@@ -51,7 +51,7 @@ class Line:
 
     def join(self):
         if self._thread.ident is not None:
-            self._thread.join(10)
+            self._thread.join(PATIENCE)
         assert not self._thread.is_alive()
 
     def close(self):
@@ -206,12 +206,11 @@ def test_taken_debt_without_id_or_mark_is_over_at_once(line):
     """
     A relayed create that never left and has no mark leaves nothing to do.
     """
-    nobody = Provider()
-    nobody.close()
     line.start()
     assert ["ready"] == line.hear()
-    tell_relay(line, nobody.url, "r1")
-    kind, name, _, arrived, timed_out = line.hear()
+    with nobody() as url:
+        tell_relay(line, url, "r1")
+        kind, name, _, arrived, timed_out = line.hear()
     line.tell(messages.TAKE, "r1")
 
     assert ("failed", "r1", False, False) == (kind, name, arrived, timed_out)

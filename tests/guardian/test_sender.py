@@ -9,7 +9,7 @@ from base64 import b64encode
 from contextlib import contextmanager
 
 import pytest
-from guardian_kit import KEY, Provider, create
+from guardian_kit import KEY, PATIENCE, Provider, create
 
 from firecrawl_interact.guardian.sender import NotSentError, send
 from firecrawl_interact.models import LineSettings, Request
@@ -142,14 +142,14 @@ def test_request_travels_whole(provider):
     """
     Method, path, query, headers and body arrive, and the answer comes back.
     """
-    status, headers, body = send(create(provider.url, name="s9"), PLAIN, timeout=5)
+    status, headers, body = send(create(provider.url, name="s9"), PLAIN, timeout=PATIENCE)
 
     assert 200 == status
     assert "22" == headers["content-length"]
     assert b'{"data": {"id": "s9"}}' == body
     assert f"Bearer {KEY}" == provider.headers[0]["authorization"]
 
-    send(delete(provider.url), PLAIN, timeout=5)
+    send(delete(provider.url), PLAIN, timeout=PATIENCE)
 
     assert "/sessions/s1?now=1" == provider.arrivals[1][2]
 
@@ -160,7 +160,7 @@ def test_redirect_is_not_followed(provider):
     """
     answer = f"HTTP/1.1 307 Go\r\nLocation: {provider.url}/x\r\nContent-Length: 0\r\n\r\n".encode()
     with raw_server(answer) as url:
-        status, _, _ = send(delete(url), PLAIN, timeout=5)
+        status, _, _ = send(delete(url), PLAIN, timeout=PATIENCE)
 
     assert 307 == status
     assert [] == provider.arrivals
@@ -181,7 +181,7 @@ def test_broken_answer_may_have_arrived(answer):
     An answer that is cut off or none at all is an error of the line, after the request was sent.
     """
     with raw_server(answer) as url, pytest.raises(OSError) as caught:
-        send(delete(url), PLAIN, timeout=5)
+        send(delete(url), PLAIN, timeout=PATIENCE)
 
     assert not isinstance(caught.value, NotSentError)
     assert KEY not in str(caught.value)
@@ -194,7 +194,7 @@ def test_endless_answer_is_given_up(monkeypatch):
     monkeypatch.setattr("firecrawl_interact.guardian.sender.BODY_MAX", 10)
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n0123456789a"
     with raw_server(answer) as url, pytest.raises(OSError, match="too long"):
-        send(delete(url), PLAIN, timeout=5)
+        send(delete(url), PLAIN, timeout=PATIENCE)
 
 
 def test_silent_provider_is_a_timeout(provider):
@@ -213,7 +213,7 @@ def test_request_that_cannot_leave_says_so(url):
     Where there is nobody, or no address, surely nothing was sent.
     """
     with pytest.raises(NotSentError):
-        send(Request("DELETE", url), PLAIN, timeout=5)
+        send(Request("DELETE", url), PLAIN, timeout=PATIENCE)
 
 
 def test_plain_request_goes_through_the_proxy(provider, proxied):
@@ -222,7 +222,7 @@ def test_plain_request_goes_through_the_proxy(provider, proxied):
     """
     line = LineSettings(proxy=proxied.url.replace("//", "//us%40er:p%3Aw@"))
 
-    status, _, _ = send(delete("http://provider.test:81"), line, timeout=5)
+    status, _, _ = send(delete("http://provider.test:81"), line, timeout=PATIENCE)
 
     assert 404 == status
     assert proxied.asked[0].startswith("DELETE http://provider.test:81/sessions/s1?now=1 HTTP/1.1\r\n")
@@ -237,7 +237,7 @@ def test_secure_request_tunnels_through_the_proxy(secure, certificate):
     proxy = Proxy(secure.port)
     line = LineSettings(proxy=proxy.url.replace("//", "//user:pw@"), ca_file=certificate)
 
-    status, _, _ = send(delete("https://provider.test"), line, timeout=5)
+    status, _, _ = send(delete("https://provider.test"), line, timeout=PATIENCE)
     proxy.close()
 
     assert 404 == status
@@ -268,7 +268,7 @@ def test_environment_names_the_proxy_as_for_aiohttp(provider, proxied, monkeypat
     for name, value in environ.items():
         monkeypatch.setenv(name, value.format(proxy=proxied.url))
 
-    send(delete(provider.url), LineSettings(), timeout=5)
+    send(delete(provider.url), LineSettings(), timeout=PATIENCE)
 
     assert asked == len(proxied.asked)
 
@@ -281,7 +281,7 @@ def test_environment_is_not_asked_unless_trusted(provider, proxied, monkeypatch)
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
 
-    send(delete(provider.url), PLAIN, timeout=5)
+    send(delete(provider.url), PLAIN, timeout=PATIENCE)
 
     assert [] == proxied.asked
 
@@ -292,9 +292,9 @@ def test_own_authority_is_believed_and_another_is_not(secure, certificate):
     """
     url = f"https://localhost:{secure.port}"
 
-    assert 404 == send(delete(url), LineSettings(ca_file=certificate, trust_env=False), timeout=5)[0]
+    assert 404 == send(delete(url), LineSettings(ca_file=certificate, trust_env=False), timeout=PATIENCE)[0]
     with pytest.raises(NotSentError, match="CERTIFICATE_VERIFY_FAILED"):
-        send(delete(url), PLAIN, timeout=5)
+        send(delete(url), PLAIN, timeout=PATIENCE)
     assert 1 == len(secure.arrivals)
 
 
@@ -311,7 +311,7 @@ def test_client_certificate_is_shown(certificate):
     )
     line = LineSettings(ca_file=certificate, client_cert=certificate, trust_env=False)
     try:
-        status, _, _ = send(delete(f"https://localhost:{provider.port}"), line, timeout=5)
+        status, _, _ = send(delete(f"https://localhost:{provider.port}"), line, timeout=PATIENCE)
 
         assert 404 == status
     finally:
