@@ -244,6 +244,21 @@ async def test_finger_taps_and_scrolls(stage: Stage, look: Look):
     await stage.title_becomes("scrolled 288")
 
 
+async def test_two_fingers_enlarge_the_page_for_those_in_control_too(stage: Stage, look: Look):
+    """
+    On a phone a page of 1280 pixels is small; the watched page is not told of it.
+    """
+    page = await noting(stage, look, has_touch=True, is_mobile=True)
+    x, y = await spot(page, 0.7, 0.6)
+    fingers = await page.context.new_cdp_session(page)
+    for kind, apart in (("Start", 30), *(("Move", apart) for apart in range(40, 150, 10)), ("End", 0)):
+        points = [{"x": x + side * apart, "y": y, "id": side + 1} for side in (-1, 1)] if apart else []
+        await fingers.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
+    await shows(page, "visualViewport.scale > 1.5")
+
+    assert ["ready"] == await stage.titles()
+
+
 async def test_bar_goes_to_addresses_opens_turns_and_closes_tabs(stage: Stage, look: Look):
     """
     The bar of a controller works as a browser's does.
@@ -393,6 +408,37 @@ async def test_page_connects_again_when_its_connection_breaks(stage: Stage, look
     await stage.goto("data:text/html,<body bgcolor=lime>")
 
     await drawn(page, "r < 60 && g > 200")
+
+
+async def test_page_that_hears_nothing_any_more_connects_again(stage: Stage, look: Look):
+    """
+    A line that is dead at its other end looks open for ever.
+    """
+    await stage.goto("data:text/html,<title>ready</title>")
+    page = await look(WATCH)
+    await page.clock.install()
+    await page.reload()
+    await shows(page, "document.body.dataset.state === 'live'")
+    await page.clock.fast_forward(13_000)
+    await page.locator("body[data-state=reconnecting]").wait_for()
+    await shows(page, "document.body.dataset.state === 'live'")
+
+
+async def test_page_of_a_browser_that_has_ended_offers_nothing_to_press(stage: Stage, look: Look):
+    """
+    What was in control is so no more.
+    """
+    page = await look(CONTROL)
+    before = await page.locator("header :is(button, .badge):visible").count()
+    await stage.browsers.end(stage.browser)
+    await shows(page, "document.body.dataset.state === 'ended'")
+
+    assert before > 3
+    assert ["Full screen"] == await page.locator("header button:visible").evaluate_all(
+        "all => all.filter((each) => each.role !== 'tab' && !each.closest('.tab')).map((each) => each.title)"
+    )
+    assert not await page.locator("#badge").is_visible()
+    assert await page.locator("#address").evaluate("it => it.readOnly")
 
 
 async def test_page_says_why_the_browser_has_ended(stage: Stage, look: Look):

@@ -1,6 +1,7 @@
 "use strict";
 const EVERY = 2000;          // Milliseconds between two looks at the list.
 const PICTURE_EVERY = 6000;  // Between two pictures of one session.
+const PATIENCE = 10000;      // For one look.
 const SURE = 3000;           // To click "End" a second time.
 const SOON = 60;             // Seconds left at which the bar changes its colour.
 
@@ -45,7 +46,8 @@ function make(session) {
   button.onclick = () => end(button, path);
   card.picture = () => {
     const due = Date.now() - (card.taken || 0) > PICTURE_EVERY;
-    if (session.watchable && due && document.visibilityState === "visible") {
+    const { top, bottom } = card.getBoundingClientRect(); // A picture costs the browser something: none unseen.
+    if (session.watchable && due && top < innerHeight && bottom > 0) {
       card.taken = Date.now();
       image.src = `${path}/frame?at=${card.taken}`;
     }
@@ -98,7 +100,7 @@ async function end(button, path) {
 }
 
 async function look() {
-  const answer = await fetch("/dashboard/sessions").catch(() => null);
+  const answer = await fetch("/dashboard/sessions", { signal: AbortSignal.timeout(PATIENCE) }).catch(() => null);
   if (answer === null) { show("the server does not answer", "off"); return; }
   if (answer.status === 401) { location.reload(); return; }
   if (!answer.ok) { show(`the server answers ${answer.status}`, "off"); return; }

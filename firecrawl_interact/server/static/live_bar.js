@@ -10,6 +10,7 @@ const ENDINGS = {
   shutdown: "The server stopped.",
   ttl: "Its time was up.",
 };
+const RETRYING = "The connection broke. It is tried again.";
 const TITLES = { connecting: "Connecting", ended: "The browser has ended", reconnecting: "Reconnecting" };
 const ASKS = { alert: "The page says", beforeunload: "Leave this page?", confirm: "The page asks", prompt: "The page asks" };
 const SOON = 60; // Seconds: then the time left is shown in red.
@@ -45,8 +46,9 @@ export class Bar {
     document.body.dataset.state = state;
     element("state").textContent = state;
     element("notice-title").textContent = TITLES[state] ?? "";
-    element("notice-text").textContent = state === "ended" ? ENDINGS[detail] ?? "" : "";
+    element("notice-text").textContent = { ended: ENDINGS[detail], reconnecting: RETRYING }[state] ?? "";
     if (state === "ended") {
+      element("address").readOnly = true;
       element("time").hidden = true;
       element("dialog").hidden = true;
       element("progress").hidden = true;
