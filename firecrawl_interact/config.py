@@ -44,6 +44,8 @@ class Settings:
 
         browser: ``FIRECRAWL_INTERACT_BROWSER``, path or name of a local browser.
 
+        cdp: ``FIRECRAWL_INTERACT_CDP``, how local browsers take commands: ``port`` or ``pipe``.
+
         guardian: ``FIRECRAWL_INTERACT_GUARDIAN``; ``0`` switches the helper process off.
 
         ledger: ``FIRECRAWL_INTERACT_LEDGER``; ``0`` switches the ledger off.
@@ -57,6 +59,7 @@ class Settings:
     anchor_api_key: str | None = attrs.field(default=None, repr=False)
     anchor_base_url: str | None = None
     browser: str | None = None
+    cdp: str | None = None
     guardian: bool = True
     ledger: bool = True
     serve_key: str | None = attrs.field(default=None, repr=False)
@@ -67,7 +70,7 @@ class Settings:
         Read the environment.
 
         Raises:
-            InvalidOptionError: A switch is neither on nor off.
+            InvalidOptionError: A switch is neither on nor off, or a choice is none of those there are.
         """
         env = os.environ if environ is None else environ
         return cls(
@@ -77,6 +80,7 @@ class Settings:
             anchor_api_key=_text(env, "ANCHORBROWSER_API_KEY") or _text(env, "ANCHOR_API_KEY"),
             anchor_base_url=_text(env, "ANCHORBROWSER_BASE_URL"),
             browser=_text(env, "FIRECRAWL_INTERACT_BROWSER"),
+            cdp=_choice(env, "FIRECRAWL_INTERACT_CDP", ("port", "pipe")),
             guardian=_switch(env, "FIRECRAWL_INTERACT_GUARDIAN"),
             ledger=_switch(env, "FIRECRAWL_INTERACT_LEDGER"),
             serve_key=_text(env, "FIRECRAWL_INTERACT_SERVE_KEY"),
@@ -111,6 +115,15 @@ def _harmless(name: str, value: str) -> bool:
 
 def _text(env: Mapping[str, str], name: str) -> str | None:
     return env.get(name, "").strip() or None
+
+
+def _choice(env: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str | None:
+    text = env.get(name, "").strip().lower()
+    if text and text not in choices:
+        raise InvalidOptionError(
+            f"{name} must be {' or '.join(choices)}, not {text!r}.", option=name, value=text
+        )
+    return text or None
 
 
 def _switch(env: Mapping[str, str], name: str) -> bool:

@@ -158,10 +158,12 @@ def start() -> PrivateServer:
         raise LocalBrowserError("Local browsers need Linux or macOS.")
     if not sys.executable:
         raise LocalBrowserError("Local browsers need a Python interpreter to run their server with.")
+    settings = Settings.from_env()
     orders = Orders(
         key=secrets.token_urlsafe(32),
-        browser=Settings.from_env().browser,
+        browser=settings.browser,
         allow_execute=True,  # Nobody else reaches it, and what we run could do the same without it.
+        cdp=settings.cdp or "port",  # Our own code runs beside it anyway, and wants the shortest way.
     )
     try:
         with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:

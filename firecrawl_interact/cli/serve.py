@@ -63,6 +63,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="run code that callers send, on this machine and as this user; demands a key",
     )
     parser.add_argument(
+        "--cdp",
+        choices=("port", "pipe"),
+        help="how browsers take commands: at a port of their own, which whoever runs programs on this"
+        " machine can reach, or from this server alone (default: $FIRECRAWL_INTERACT_CDP, else pipe with"
+        " --allow-execute, --public-url or another address than loopback, else port)",
+    )
+    parser.add_argument(
         "--profile-dir",
         type=Path,
         metavar="PATH",
@@ -107,7 +114,8 @@ def run(args: argparse.Namespace) -> int:
         )
     faults = _faults(args)
     logs.configure(args.log_format, access=args.access_log)
-    if not _is_loopback(args.host) or args.public_url is not None:  # It serves more than this machine.
+    served = _settings(args, settings)
+    if _serves_others(args) and served.cdp.value == "port":
         _log.warning("Whoever can run programs on this machine can drive its browsers without the key.")
     try:
         binary.find(settings.browser)
@@ -122,7 +130,7 @@ def run(args: argparse.Namespace) -> int:
                 browser=settings.browser,
                 announce=functools.partial(_announce, public_url=args.public_url),
                 faults=faults,
-                settings=_settings(args),
+                settings=served,
                 most=args.max_sessions,
                 spare=args.spare,
             )
@@ -151,12 +159,23 @@ def _configure_capacity(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _settings(args: argparse.Namespace) -> ServerSettings:
+def _settings(args: argparse.Namespace, settings: Settings) -> ServerSettings:
+    from firecrawl_interact.server.engine import Debugging
     from firecrawl_interact.server.settings import ServerSettings
 
+    careful = args.allow_execute or _serves_others(args)
+    cdp = args.cdp or settings.cdp or ("pipe" if careful else "port")
     return ServerSettings(
-        public_url=args.public_url, allow_execute=args.allow_execute, profile_dir=args.profile_dir
+        public_url=args.public_url,
+        allow_execute=args.allow_execute,
+        cdp=Debugging(cdp),
+        profile_dir=args.profile_dir,
     )
+
+
+def _serves_others(args: argparse.Namespace) -> bool:
+    """Tell whether it is to serve more than this machine."""
+    return not _is_loopback(args.host) or args.public_url is not None
 
 
 def _announce(base_url: str, *, public_url: str | None) -> None:

@@ -33,6 +33,7 @@ def main(arguments: list[str]) -> int:
 
 
 async def _serve(orders: Orders, lifeline: int, ready: int, parent: int | None = None) -> None:
+    from firecrawl_interact.server.engine import Debugging
     from firecrawl_interact.server.serving import serve  # Most of the starting time.
     from firecrawl_interact.server.settings import ServerSettings
 
@@ -47,7 +48,7 @@ async def _serve(orders: Orders, lifeline: int, ready: int, parent: int | None =
         announce=announce,
         until=parent_ended(lifeline, parent),
         # Its one client speaks Firecrawl's wire.
-        settings=ServerSettings(allow_execute=orders.allow_execute, anchor=False),
+        settings=ServerSettings(allow_execute=orders.allow_execute, anchor=False, cdp=Debugging(orders.cdp)),
     )
 
 

@@ -8,9 +8,7 @@ import json
 from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Any
 
-import aiohttp
-
-from firecrawl_interact.server.engine import Endpoint
+from firecrawl_interact.server.engine import Endpoint, Line
 
 CALL_TIMEOUT = 10.0  # Seconds for one answer.
 
@@ -25,17 +23,16 @@ class CdpError(Exception):
 class Cdp:
     """One connection to a browser; commands go to it, or to one of its pages by session id."""
 
-    def __init__(
-        self,
-        client: aiohttp.ClientSession,
-        list_url: str,
-        socket: aiohttp.ClientWebSocketResponse,
-        on_event: OnEvent | None,
-    ) -> None:
-        """Speak over an open WebSocket that somebody else closes."""
-        self._client = client
-        self._list_url = list_url
-        self._socket = socket
+    def __init__(self, line: Line, on_event: OnEvent | None = None) -> None:
+        """
+        Speak over a line that somebody else closes.
+
+        Args:
+            line: Which.
+
+            on_event: Called with method, parameters and session id; must neither wait nor raise.
+        """
+        self._line = line
         self._on_event = on_event
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._last_id = 0
@@ -65,17 +62,14 @@ class Cdp:
         """
         Return the ids of the pages, the one that was opened last first.
 
-        Over HTTP: the WebSocket's own list has no order.
-
         Raises:
             CdpError: The browser has gone.
         """
         try:
-            async with asyncio.timeout(CALL_TIMEOUT), self._client.get(self._list_url) as answer:
-                targets = await answer.json(content_type=None)
-        except (aiohttp.ClientError, OSError, TimeoutError):
+            async with asyncio.timeout(CALL_TIMEOUT):
+                return await self._line.pages()
+        except OSError:  # TimeoutError is one.
             raise CdpError("the browser has gone") from None
-        return [target["id"] for target in targets if target["type"] == "page"]
 
     async def tell(self, method: str, params: Params | None = None, *, session: str | None = None) -> None:
         """
@@ -86,11 +80,15 @@ class Cdp:
         """
         await self._send(self._next_id(), method, params, session)
 
+    async def aclose(self) -> None:
+        """Read no more; whoever waits for an answer finds the browser gone."""
+        self.reading.cancel()
+        await asyncio.wait((self.reading,))
+
     async def _read(self) -> None:
         try:
-            async for message in self._socket:
-                if message.type is aiohttp.WSMsgType.TEXT:
-                    self._take(json.loads(message.data))
+            async for message in self._line:
+                self._take(json.loads(message))
         finally:  # Whoever closes the connection under a call must not leave it waiting.
             for answer in self._answers.values():
                 if not answer.done():
@@ -107,7 +105,7 @@ class Cdp:
         if session is not None:
             message["sessionId"] = session
         try:
-            await self._socket.send_str(json.dumps(message))
+            await self._line.send(json.dumps(message))
         except ConnectionError:
             raise CdpError("the browser has gone") from None
 
@@ -132,27 +130,24 @@ async def connect(endpoint: Endpoint, on_event: OnEvent | None = None) -> AsyncG
     Connect to a browser, beside whoever else drives it.
 
     Args:
-        endpoint: Where it listens.
+        endpoint: Where it takes commands.
 
         on_event: Called with method, parameters and session id; must neither wait nor raise.
 
     Raises:
         CdpError: It does not take the connection.
     """
-    address = f"{endpoint.host}:{endpoint.port}"
-    async with aiohttp.ClientSession() as client:
+    async with contextlib.AsyncExitStack() as stack:
         try:
             async with asyncio.timeout(CALL_TIMEOUT):  # One that hangs is connected to, and says nothing.
-                socket = await client.ws_connect(f"ws://{address}{endpoint.path}", max_msg_size=0)
-        except (aiohttp.ClientError, OSError):
+                line = await stack.enter_async_context(endpoint.dial())
+        except OSError:
             raise CdpError("the browser takes no connection") from None
-        async with socket:
-            cdp = Cdp(client, f"http://{address}/json/list", socket, on_event)
-            try:
-                yield cdp
-            finally:
-                cdp.reading.cancel()
-                await asyncio.wait((cdp.reading,))
+        cdp = Cdp(line, on_event)
+        try:
+            yield cdp
+        finally:
+            await cdp.aclose()
 
 
 async def attach(cdp: Cdp, target: str) -> str:

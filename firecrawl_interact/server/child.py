@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Mapping
@@ -151,6 +152,12 @@ def pipe() -> tuple[int, int]:
     """Make a pipe, reading end first, whose descriptors can be given to a child under any low number."""
     reading, writing = os.pipe()
     return keep_clear(reading), keep_clear(writing)
+
+
+def socket_pair() -> tuple[socket.socket, int]:
+    """Make a pair of connected sockets: our end, and a descriptor as `pipe` makes them."""
+    ours, theirs = socket.socketpair()
+    return ours, keep_clear(theirs.detach())
 
 
 def keep_clear(descriptor: int) -> int:

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import signal
+import socket
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,12 +15,14 @@ from typing import Any
 
 import attrs
 
-from firecrawl_interact.config import child_environment
 from firecrawl_interact.errors import LocalBrowserError
-from firecrawl_interact.server import binary, cdp, scratch
+from firecrawl_interact.server import binary, cdp, command_line, scratch
 from firecrawl_interact.server.beginning import begin
-from firecrawl_interact.server.child import ENDED_WELL, Child, pipe
-from firecrawl_interact.server.engine import Endpoint, LaunchSpec
+from firecrawl_interact.server.child import ENDED_WELL, Child, pipe, socket_pair
+from firecrawl_interact.server.engine import Debugging, Endpoint, LaunchSpec
+from firecrawl_interact.server.multiplexer.endpoint import PipeEndpoint
+from firecrawl_interact.server.multiplexer.switchboard import Switchboard
+from firecrawl_interact.server.port import PortEndpoint
 from firecrawl_interact.server.scratch import Scratch
 from firecrawl_interact.server.stderr import Stderr
 from firecrawl_interact.server.unprivileged import Nobody, is_root
@@ -33,36 +36,7 @@ KILL_GRACE = 3.0  # Seconds the kernel has to end what was killed.
 # What a browser finds where. It takes commands on 3 and answers on 4, and ends when 3 is closed.
 _STDERR, _COMMANDS, _ANSWERS, _LOCK = 2, 3, 4, 5
 
-_FLAGS = (
-    "--remote-debugging-port=0",
-    "--remote-debugging-pipe",
-    "--no-first-run",
-    "--no-default-browser-check",
-    "--no-pings",
-    "--mute-audio",
-    "--password-store=basic",
-    "--use-mock-keychain",
-    "--metrics-recording-only",
-    "--disable-background-networking",
-    "--disable-breakpad",
-    "--disable-client-side-phishing-detection",
-    "--disable-component-update",
-    "--disable-crash-reporter",
-    "--disable-crashpad-for-testing",  # Its handler would leave our group.
-    "--disable-default-apps",
-    "--disable-domain-reliability",
-    "--disable-features=MediaRouter,OptimizationHints,Translate",
-    "--disable-quic",
-    "--disable-search-engine-choice-screen",
-    "--disable-sync",
-    # Agents work in several tabs at once, none of which is ever in front.
-    "--disable-background-timer-throttling",
-    "--disable-backgrounding-occluded-windows",
-    "--disable-renderer-backgrounding",
-)
-_LONGEST_TMPDIR = 56  # Characters; Chromium adds 48 and makes a socket there, whose path has room for 104.
 _NOBODY_TRIES = 2  # A browser may die for another reason; the sandbox is not given up for one death.
-_SMALL_SHM = 512 * 1024 * 1024  # Bytes; with less in /dev/shm (containers: 64 MiB) pages crash.
 
 _log = logging.getLogger(__name__)
 
@@ -74,14 +48,17 @@ class ChromiumLauncher:
     Every browser ends with this process, however that ends.
     """
 
-    def __init__(self, wanted: str | None = None) -> None:
+    def __init__(self, wanted: str | None = None, *, debugging: Debugging = Debugging.PORT) -> None:
         """
         Start with none.
 
         Args:
             wanted: Path or name of the browser; None looks for one.
+
+            debugging: How browsers take commands.
         """
         self._wanted = wanted
+        self._debugging = debugging
         self._running: set[Chromium] = set()
         self._swept = False
         self._closed = False
@@ -98,7 +75,7 @@ class ChromiumLauncher:
         self._sweep_once()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + LAUNCH_TIMEOUT
-        arguments = _arguments(program, spec)
+        arguments = command_line.arguments(program, spec, self._debugging)
         if not is_root():
             return await self._start(program, arguments, spec, deadline)
         nobody = None if self._nobody_works is False else Nobody.able(program)
@@ -141,7 +118,7 @@ class ChromiumLauncher:
         browser = Chromium.start(program, arguments, folder, user)
         self._running.add(browser)
         try:
-            await browser.listening(deadline)
+            await browser.listening(self._debugging, deadline)
             if cookies:
                 await browser.remember(cookies)
         except BaseException:
@@ -164,14 +141,14 @@ class ChromiumLauncher:
 @attrs.define(eq=False)
 class Chromium:
     """
-    One browser: its processes, its folder, and the pipes that bind it to this process.
+    One browser: its processes, its folder, and what binds it to this process.
 
     Attributes:
         program: What was started.
 
         user: Who runs it, where that is not us.
 
-        endpoint: Its CDP address, once it listens.
+        endpoint: Where it takes commands, once it does.
     """
 
     program: Path
@@ -179,8 +156,10 @@ class Chromium:
     _child: Child
     _stderr: Stderr
     _folder: Scratch
-    _held: contextlib.ExitStack  # Our ends of the pipes, and the folder.
+    _channel: socket.socket  # Our end of what it calls its pipe; when it closes, the browser ends.
+    _held: contextlib.ExitStack  # This, our end of its stderr, and the folder.
     endpoint: Endpoint | None = attrs.field(default=None, init=False)
+    _board: Switchboard | None = attrs.field(default=None, init=False)
     _stopping: asyncio.Task[None] | None = attrs.field(default=None, init=False)
 
     @classmethod
@@ -205,9 +184,12 @@ class Chromium:
         try:
             with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
                 ours.callback(folder.remove)
-                stderr, its_stderr = _pipe(ours, theirs, we_read=True)
-                _, its_answers = _pipe(ours, theirs, we_read=True)
-                _, its_commands = _pipe(ours, theirs, we_read=False)
+                stderr, its_stderr = pipe()
+                ours.callback(os.close, stderr)
+                theirs.callback(os.close, its_stderr)
+                channel, its_channel = socket_pair()
+                ours.callback(channel.close)
+                theirs.callback(os.close, its_channel)
                 argv = [str(program), f"--user-data-dir={folder.data}", *arguments]
                 if user is not None:
                     user = user.apart()
@@ -215,10 +197,10 @@ class Chromium:
                     argv = user.argv(argv)
                 child = Child.spawn(
                     argv,
-                    _environment(folder),
-                    {_STDERR: its_stderr, _COMMANDS: its_commands, _ANSWERS: its_answers, _LOCK: folder.lock},
+                    command_line.environment(folder),
+                    {_STDERR: its_stderr, _COMMANDS: its_channel, _ANSWERS: its_channel, _LOCK: folder.lock},
                 )
-                return cls(program, user, child, Stderr(stderr), folder, ours.pop_all())
+                return cls(program, user, child, Stderr(stderr), folder, channel, ours.pop_all())
         except OSError as error:
             raise LocalBrowserError(f"{program} could not be started: {error.strerror or error}.") from error
 
@@ -227,20 +209,32 @@ class Chromium:
         """Done once it has ended, with the reason."""
         return self._child.exited
 
-    async def listening(self, deadline: float) -> None:
+    async def listening(self, debugging: Debugging, deadline: float) -> None:
         """
-        Wait until it can be connected to, or the loop's clock shows *deadline*; `endpoint` is set then.
+        Wait until it takes commands, or the loop's clock shows *deadline*; `endpoint` is set then.
+
+        Args:
+            debugging: How it was told to take them.
+
+            deadline: When to give up.
 
         Raises:
             LocalBrowserError: It ended or did not listen in time; the text has its last words.
         """
+        ways = {Debugging.PORT: self._at_port, Debugging.PIPE: self._by_pipe}
+        opening = asyncio.create_task(ways[debugging]())
         left = max(0.0, deadline - asyncio.get_running_loop().time())
-        await asyncio.wait(
-            (self._stderr.endpoint, self.exited), timeout=left, return_when=asyncio.FIRST_COMPLETED
-        )
-        self._stderr.read()  # What it said just before it ended.
-        if self._stderr.endpoint.done():
-            self.endpoint = self._stderr.endpoint.result()
+        try:
+            await asyncio.wait((opening, self.exited), timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            if opening.done() and opening.exception() is not None:  # As when it ends, of which we hear later.
+                await asyncio.wait((self.exited,), timeout=STOP_GRACE)
+            self._stderr.read()  # What it said just before it ended.
+        finally:
+            opening.cancel()
+            await asyncio.wait((opening,))
+        if not opening.cancelled() and opening.exception() is None:
+            self.endpoint = opening.result()
+            self._stderr.forget()
             return
         how = self.exited.result() if self.exited.done() else "did not listen in time"
         raise LocalBrowserError(f"{self.program} {how}{self._stderr.last_words()}")
@@ -297,6 +291,19 @@ class Chromium:
             raise cdp.CdpError("it does not listen")
         return self.endpoint
 
+    async def _at_port(self) -> Endpoint:
+        return PortEndpoint(await asyncio.shield(self._stderr.address))
+
+    async def _by_pipe(self) -> Endpoint:
+        board = self._board = Switchboard()
+        await board.open(self._channel)
+        board.lost.add_done_callback(self._abandoned)
+        return PipeEndpoint(board)
+
+    def _abandoned(self, _: object) -> None:
+        """Kill, unless it is just ending, what cannot be told anything any more, nor hears of our end."""
+        asyncio.get_running_loop().call_later(FINISH_GRACE, self._child.signal, signal.SIGKILL)
+
     async def _stop(self) -> None:
         for number, grace in ((signal.SIGTERM, STOP_GRACE), (signal.SIGKILL, KILL_GRACE)):
             if not self.exited.done():
@@ -306,41 +313,6 @@ class Chromium:
             raise LocalBrowserError(f"{self.program} was killed and still runs.")
         await self._child.group_ended()
         self._stderr.close()
+        if self._board is not None:
+            await self._board.aclose()
         await asyncio.to_thread(self._held.close)
-
-
-def _pipe(ours: contextlib.ExitStack, theirs: contextlib.ExitStack, *, we_read: bool) -> tuple[int, int]:
-    """Make a pipe and return our end and the child's, each closed with its stack."""
-    reading, writing = pipe()
-    mine, its = (reading, writing) if we_read else (writing, reading)
-    ours.callback(os.close, mine)
-    theirs.callback(os.close, its)
-    return mine, its
-
-
-def _arguments(program: Path, spec: LaunchSpec) -> list[str]:
-    arguments = [*_FLAGS, f"--window-size={spec.width},{spec.height}"]
-    if not binary.is_headless_shell(program):
-        # Without a crash handler, its network process closes a descriptor that it does not own, and dies
-        # (seen in version 156): no page loads. The handler would outlive us, so the process goes instead.
-        arguments += ["--headless=new", "--enable-features=NetworkServiceInProcess2"]
-    if _shm_is_small():
-        arguments.append("--disable-dev-shm-usage")
-    return [*arguments, "about:blank"]
-
-
-def _environment(folder: Scratch) -> dict[str, str]:
-    """Let it write nowhere but into its folder."""
-    env = {name: value for name, value in child_environment().items() if not name.startswith("XDG_")}
-    env["HOME"] = str(folder.data)
-    if len(env["HOME"]) <= _LONGEST_TMPDIR:
-        env["TMPDIR"] = env["HOME"]
-    return env
-
-
-def _shm_is_small() -> bool:
-    try:
-        room = os.statvfs("/dev/shm")  # noqa: S108  # asked about, not written to
-    except OSError:
-        return False
-    return room.f_frsize * room.f_blocks < _SMALL_SHM

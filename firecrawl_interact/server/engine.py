@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import enum
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
 from firecrawl_interact.server.unprivileged import Nobody
 from firecrawl_interact.server.user_data import UserData
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+
+class Debugging(enum.Enum):
+    """How a browser takes commands."""
+
+    PORT = "port"  # At a TCP port on loopback, which asks nobody for a token.
+    PIPE = "pipe"  # From its server alone, over a pipe that all who drive it share.
 
 
 @attrs.frozen(kw_only=True)
@@ -30,22 +43,59 @@ class LaunchSpec:
     state: Path | None = None
 
 
-@attrs.frozen(kw_only=True)
-class Endpoint:
-    """
-    Where a browser's own CDP WebSocket listens, on loopback.
+class Line(Protocol):
+    """One CDP connection to a browser; iterating yields what the browser says, to its end."""
 
-    Attributes:
-        host: Address.
+    async def send(self, message: str) -> None:
+        """
+        Send one message.
 
-        port: TCP port.
+        Raises:
+            ConnectionError: The browser has gone.
+        """
 
-        path: Path of the browser-level WebSocket, ``/devtools/browser/...``; a secret.
-    """
+    def __aiter__(self) -> AsyncIterator[str | bytes]: ...
 
-    host: str
-    port: int
-    path: str = attrs.field(repr=False)
+    async def pages(self) -> list[str]:
+        """
+        Return the target ids of the pages, the one that was opened last first.
+
+        Raises:
+            ConnectionError: The browser has gone.
+        """
+        ...
+
+
+class Endpoint(Protocol):
+    """Where a browser takes commands, from as many as want to send some."""
+
+    @property
+    def url(self) -> str | None:
+        """Address at which programs of this machine reach it; a secret. None: only through the server."""
+
+    def dial(self) -> AbstractAsyncContextManager[Line]:
+        """
+        Connect from within the server.
+
+        Raises:
+            OSError: It takes no connection.
+        """
+        ...
+
+    async def relay(self, request: web.Request, on_activity: Callable[[], None]) -> web.StreamResponse:
+        """
+        Connect a caller's WebSocket, for as long as both sides want.
+
+        Args:
+            request: An upgrade to WebSocket, already let in.
+
+            on_activity: Called for everything the caller sends; must be cheap.
+        """
+        ...
+
+    async def beats(self) -> bool:
+        """Tell whether the browser answers; wait as long as it takes."""
+        ...
 
 
 class Engine(Protocol):
@@ -53,7 +103,7 @@ class Engine(Protocol):
 
     @property
     def endpoint(self) -> Endpoint | None:
-        """Its CDP address; None where there is no browser behind (fakes)."""
+        """Where it takes commands; None where there is no browser behind (fakes)."""
 
     @property
     def user(self) -> Nobody | None:

@@ -7,9 +7,8 @@ import socket
 from collections.abc import Callable
 from typing import cast
 
+import attrs
 from aiohttp import hdrs, web
-
-from firecrawl_interact.server.engine import Endpoint
 
 HANDSHAKE_TIMEOUT = 10.0  # Seconds the browser has to take a connection.
 FLUSH_TIMEOUT = 5.0  # Seconds one side has to take what is left when the other has gone.
@@ -29,8 +28,26 @@ _ASKED = (hdrs.SEC_WEBSOCKET_KEY, hdrs.SEC_WEBSOCKET_VERSION, hdrs.SEC_WEBSOCKET
 _ANSWERED = (hdrs.SEC_WEBSOCKET_ACCEPT, hdrs.SEC_WEBSOCKET_PROTOCOL)
 
 
+@attrs.frozen(kw_only=True)
+class Address:
+    """
+    Where a browser's own CDP WebSocket listens, on loopback.
+
+    Attributes:
+        host: Address.
+
+        port: TCP port.
+
+        path: Path of the browser-level WebSocket, ``/devtools/browser/...``; a secret.
+    """
+
+    host: str
+    port: int
+    path: str = attrs.field(repr=False)
+
+
 async def pass_through(
-    request: web.Request, endpoint: Endpoint, on_activity: Callable[[], None]
+    request: web.Request, address: Address, on_activity: Callable[[], None]
 ) -> web.StreamResponse:
     """
     Join the caller's WebSocket to the browser's: the handshake is relayed, then bytes.
@@ -41,15 +58,15 @@ async def pass_through(
     Args:
         request: An upgrade to WebSocket, already let in.
 
-        endpoint: Where to.
+        address: Where to.
 
         on_activity: Called for everything the caller sends; must be cheap.
     """
-    if request.method != hdrs.METH_GET or request.headers.get(hdrs.UPGRADE, "").lower() != "websocket":
-        return web.Response(status=426, headers={hdrs.UPGRADE: "websocket"}, text="WebSockets only.")
+    if not is_websocket(request):
+        return websockets_only()
     try:
         async with asyncio.timeout(HANDSHAKE_TIMEOUT):
-            browser = await _knock(request, endpoint)
+            browser = await _knock(request, address)
     except (OSError, TimeoutError):
         return web.Response(status=502, text="The browser does not answer.")
     try:
@@ -61,6 +78,27 @@ async def pass_through(
     finally:
         browser.transport.abort()
     return response
+
+
+def is_websocket(request: web.Request) -> bool:
+    """Tell whether a request asks to become a WebSocket."""
+    return request.method == hdrs.METH_GET and request.headers.get(hdrs.UPGRADE, "").lower() == "websocket"
+
+
+def websockets_only() -> web.Response:
+    """Refuse what is no such request."""
+    return web.Response(status=426, headers={hdrs.UPGRADE: "websocket"}, text="WebSockets only.")
+
+
+def notice_silence(transport: asyncio.Transport) -> None:
+    """Let the system ask as often as the constants say; its own default is two hours."""
+    connection = transport.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    values = {"TCP_KEEPIDLE": SILENCE, "TCP_KEEPINTVL": _ASK_AGAIN, "TCP_KEEPCNT": _ASK_MOST}
+    for name, value in values.items():
+        option = getattr(socket, name, None)  # Not every system has all of them.
+        if option is not None:
+            connection.setsockopt(socket.IPPROTO_TCP, option, value)
 
 
 class _Handshake(asyncio.Protocol):
@@ -138,18 +176,18 @@ class _Side(asyncio.BufferedProtocol):
             self.gone.set_result(None)
 
 
-async def _knock(request: web.Request, endpoint: Endpoint) -> _Handshake:
+async def _knock(request: web.Request, address: Address) -> _Handshake:
     """
     Offer the caller's handshake to the browser.
 
     Raises:
         OSError: It takes no connection, or closed it without an answer.
     """
-    lines = [f"GET {endpoint.path} HTTP/1.1", f"Host: {endpoint.host}:{endpoint.port}"]
+    lines = [f"GET {address.path} HTTP/1.1", f"Host: {address.host}:{address.port}"]
     lines += ["Connection: Upgrade", "Upgrade: websocket"]
     lines += [f"{name}: {request.headers[name]}" for name in _ASKED if name in request.headers]
     loop = asyncio.get_running_loop()
-    transport, browser = await loop.create_connection(_Handshake, endpoint.host, endpoint.port)
+    transport, browser = await loop.create_connection(_Handshake, address.host, address.port)
     try:
         # Header bytes need not be UTF-8.
         transport.write("\r\n".join(lines).encode(errors="surrogateescape") + _HEAD_END)
@@ -175,7 +213,7 @@ async def _join(request: web.Request, browser: _Handshake, on_activity: Callable
     caller = request.transport
     if caller is None:
         return  # Gone meanwhile.
-    _notice_silence(caller)
+    notice_silence(caller)
     # aiohttp's own protocol is not needed any more, but must hear of the end of its connection.
     theirs = _Side(browser.transport, on_data=on_activity, on_lost=request.protocol.connection_lost)
     ours = _Side(caller)
@@ -192,14 +230,3 @@ async def _join(request: web.Request, browser: _Handshake, on_activity: Callable
         await asyncio.wait((theirs.gone, ours.gone), timeout=FLUSH_TIMEOUT)
     finally:
         caller.abort()
-
-
-def _notice_silence(transport: asyncio.Transport) -> None:
-    """Let the system ask as often as the constants say; its own default is two hours."""
-    connection = transport.get_extra_info("socket")
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    values = {"TCP_KEEPIDLE": SILENCE, "TCP_KEEPINTVL": _ASK_AGAIN, "TCP_KEEPCNT": _ASK_MOST}
-    for name, value in values.items():
-        option = getattr(socket, name, None)  # Not every system has all of them.
-        if option is not None:
-            connection.setsockopt(socket.IPPROTO_TCP, option, value)

@@ -63,16 +63,21 @@ def refusal(refused: web.HTTPException, *, root: str = "") -> web.Response:
 async def pass_through(request: web.Request, browser: Browser) -> web.StreamResponse:
     """Connect the caller's WebSocket to the browser's own, for as long as both want."""
     endpoint = _endpoint(browser)
-    from firecrawl_interact.server import gateway  # Fakes need none.
-
     browser.touch()
     with browser.connected():
-        return await gateway.pass_through(request, endpoint, browser.touch)
+        return await endpoint.relay(request, browser.touch)
 
 
 async def _cdp(request: web.Request) -> web.StreamResponse:
-    browser = _let_in(request, "cdp")
+    browser = _let_in(request, "cdp", "program")
+    if _opens(request, browser) == "program":
+        # Connected from its first run to the end of the session, which would never be idle.
+        return await _endpoint(browser).relay(request, _unnoticed)
     return await pass_through(request, browser)
+
+
+def _unnoticed() -> None:
+    """Let a program's traffic keep no session alive; its runs do."""
 
 
 async def _page(request: web.Request) -> web.StreamResponse:
@@ -147,7 +152,12 @@ def _let_in(request: web.Request, *kinds: str) -> Browser:
 def _opens(request: web.Request, browser: Browser) -> str | None:
     """Tell what the token that the caller shows opens. A near miss takes as long as any other."""
     shown = request.query.get("token", "").encode(errors="surrogateescape")
-    tokens = {browser.cdp_token: "cdp", browser.watch_token: "watch", browser.control_token: "control"}
+    tokens = {
+        browser.cdp_token: "cdp",
+        browser.watch_token: "watch",
+        browser.control_token: "control",
+        browser.program_token: "program",
+    }
     found = None
     for token, kind in (tokens | browser.grants).items():
         if hmac.compare_digest(token.encode(), shown):

@@ -150,6 +150,8 @@ class Browser:
 
         replay_token: Opens the recording, also after the end.
 
+        program_token: Opens CDP to the programs that are run in it; nobody else is told.
+
         grants: Further tokens that were minted for it, each with what it opens: ``cdp``, ``watch`` or
             ``control``.
 
@@ -172,6 +174,7 @@ class Browser:
     watch_token: str = attrs.field(factory=_token, repr=False)
     control_token: str = attrs.field(factory=_token, repr=False)
     replay_token: str = attrs.field(factory=_token, repr=False)
+    program_token: str = attrs.field(factory=_token, repr=False)
     grants: dict[str, str] = attrs.field(factory=dict[str, str], repr=False)
     scoped: bool = False
     dismissed: bool = False

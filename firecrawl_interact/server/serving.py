@@ -78,8 +78,8 @@ async def serve(
     keep_descriptors()
     adopt_orphans()
     take_all_descriptors()
-    spares = SpareLauncher(ChromiumLauncher(browser), spare, most=most)
     settings = settings or ServerSettings()
+    spares = SpareLauncher(ChromiumLauncher(browser, debugging=settings.cdp), spare, most=most)
     runs = ProcessRuns() if settings.allow_execute else None
     browsers = Browsers(
         LimitedLauncher(spares, most),
@@ -99,6 +99,8 @@ async def serve(
     watching = [asyncio.create_task(work) for work in (Watchdog(browsers).run(), porter.run(runner))]
     try:
         await web.TCPSite(runner, host, port).start()
+        if runs is not None:
+            runs.base_url = _reached_from_here(runner.addresses[0])
         announce(_base_url(runner.addresses[0]))
         spares.fill()
         await asyncio.wait(reasons, return_when=asyncio.FIRST_COMPLETED)
@@ -111,3 +113,9 @@ async def serve(
 def _base_url(address: tuple[str, int]) -> str:
     host, port = address[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _reached_from_here(address: tuple[str, int]) -> str:
+    """Tell the base URL for programs of this machine; who listens everywhere does so on loopback."""
+    host, port = address[:2]
+    return _base_url(({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port))  # noqa: S104  # not bound to

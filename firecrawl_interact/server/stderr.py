@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 
-from firecrawl_interact.server.engine import Endpoint
+from firecrawl_interact.server.gateway import Address
 from firecrawl_interact.server.inlet import Inlet
 
 _LISTENS = re.compile(rb"DevTools listening on ws://(?P<host>[^/:]+):(?P<port>\d+)(?P<path>/\S+)\s")
@@ -18,7 +18,8 @@ class Stderr:
 
     def __init__(self, descriptor: int) -> None:
         self._text = b""
-        self.endpoint: asyncio.Future[Endpoint] = asyncio.get_running_loop().create_future()
+        self._heard = False
+        self.address: asyncio.Future[Address] = asyncio.get_running_loop().create_future()
         self._inlet = Inlet(descriptor, self._take)
 
     def read(self) -> None:
@@ -29,17 +30,22 @@ class Stderr:
         """Read no more. A second call does nothing."""
         self._inlet.stop()
 
+    def forget(self) -> None:
+        """Keep nothing any more: nobody asks for what it says later, and records of ended browsers stay."""
+        self._text = b""
+        self._heard = True
+
     def last_words(self) -> str:
         """Return the end of what it said before it listened, for an error's text."""
         lines = [line for line in self._text.decode(errors="replace").splitlines() if line.strip()]
         return ": " + " | ".join(line.strip() for line in lines[-_SHOWN:]) if lines else "."
 
     def _take(self, data: bytes) -> None:
-        if self.endpoint.done():
-            return  # Nobody asks for what it says later, and records of ended browsers stay.
+        if self._heard:
+            return
         self._text = (self._text + data)[-_KEPT:]
         if found := _LISTENS.search(self._text):
-            self._text = b""
-            self.endpoint.set_result(
-                Endpoint(host=found["host"].decode(), port=int(found["port"]), path=found["path"].decode())
+            self.forget()
+            self.address.set_result(
+                Address(host=found["host"].decode(), port=int(found["port"]), path=found["path"].decode())
             )

@@ -18,11 +18,14 @@ class Orders:
         browser: Path or name of the browser, or None to look for one.
 
         allow_execute: Whether the server is to run code: for whoever started it, it does.
+
+        cdp: How browsers are to take commands, ``port`` or ``pipe``.
     """
 
     key: str = attrs.field(repr=False)
     browser: str | None = None
     allow_execute: bool = False
+    cdp: str = "port"
 
     def dump(self) -> bytes:
         """Write the line."""

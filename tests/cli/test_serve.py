@@ -9,6 +9,8 @@ import pytest
 
 from firecrawl_interact.cli import serve
 from firecrawl_interact.cli.main import main
+from firecrawl_interact.server import serving
+from firecrawl_interact.server.settings import ServerSettings
 
 
 def complaint(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, str]:
@@ -90,8 +92,13 @@ def test_key_of_the_environment_is_looked_at_too(
 
 @pytest.mark.parametrize(
     ("options", "warned"),
-    [(["--host", "127.0.0.2"], 0), (["--host", "0.0.0.0"], 1), (["--public-url", "https://box.example"], 1)],
-    ids=["alone", "network", "proxy"],
+    [
+        (["--host", "127.0.0.2", "--cdp", "port"], 0),
+        (["--host", "0.0.0.0", "--cdp", "port"], 1),
+        (["--public-url", "https://box.example", "--cdp", "port"], 1),
+        (["--host", "0.0.0.0"], 0),
+    ],
+    ids=["alone", "network", "proxy", "network, closed"],
 )
 def test_a_shared_server_says_once_whom_it_trusts(
     monkeypatch: pytest.MonkeyPatch,
@@ -101,13 +108,55 @@ def test_a_shared_server_says_once_whom_it_trusts(
     warned: int,
 ):
     """
-    Chromium's own port asks for no key: that matters to those who serve others.
+    Chromium's own port asks for no key: that matters to those who open it and serve others.
     """
     monkeypatch.setenv("FIRECRAWL_INTERACT_SERVE_KEY", "fc-key")
-    with socket.create_server(("127.0.0.2" if not warned else "0.0.0.0", 0)) as other:
+    with socket.create_server(("127.0.0.2" if "127.0.0.2" in options else "0.0.0.0", 0)) as other:
         complaint(capsys, "--port", str(other.getsockname()[1]), *options)
 
     assert warned == caplog.text.count("can drive its browsers without the key")
+
+
+@pytest.mark.parametrize(
+    ("options", "variable", "chosen"),
+    [
+        ([], "", "port"),
+        (["--allow-execute"], "", "pipe"),
+        (["--host", "0.0.0.0"], "", "pipe"),
+        (["--public-url", "https://box.example"], "", "pipe"),
+        ([], "pipe", "pipe"),
+        (["--allow-execute"], "port", "port"),
+        (["--cdp", "pipe"], "port", "pipe"),
+    ],
+)
+def test_browsers_take_commands_from_the_server_alone_where_others_could_reach_their_port(
+    monkeypatch: pytest.MonkeyPatch, options: list[str], variable: str, chosen: str
+):
+    """
+    The option is asked first, then the variable, then whom the server is for.
+    """
+    settings: list[ServerSettings] = []
+
+    async def note(*, settings: ServerSettings, into: list[ServerSettings] = settings, **_: object) -> None:
+        into.append(settings)
+
+    monkeypatch.setattr(serving, "serve", note)
+    monkeypatch.setenv("FIRECRAWL_INTERACT_SERVE_KEY", "fc-key")
+    monkeypatch.setenv("FIRECRAWL_INTERACT_CDP", variable)
+    main(["serve", *options])
+
+    assert [chosen] == [each.cdp.value for each in settings]
+
+
+def test_way_that_is_neither_is_refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    """
+    A port is not left open over a misspelt word.
+    """
+    monkeypatch.setenv("FIRECRAWL_INTERACT_CDP", "pipes")
+    code, text = complaint(capsys)
+
+    assert 2 == code
+    assert "FIRECRAWL_INTERACT_CDP must be port or pipe, not 'pipes'" in text
 
 
 def test_browser_that_is_missing_is_told_at_the_start(

@@ -13,8 +13,9 @@ from aiohttp import web
 
 from firecrawl_interact.server import links, live_view
 from firecrawl_interact.server.app import build_app
-from firecrawl_interact.server.engine import Endpoint
 from firecrawl_interact.server.fake import FakeBrowsers, FakeEngine
+from firecrawl_interact.server.gateway import Address
+from firecrawl_interact.server.port import PortEndpoint
 from firecrawl_interact.server.record import EndReason, Wish
 from firecrawl_interact.server.settings import ServerSettings
 
@@ -379,7 +380,7 @@ async def test_the_watch_token_never_controls(serve: Serve, monkeypatch):
     """
     server = await serve()
     browser = await browser_of(server)
-    monkeypatch.setattr(FakeEngine, "endpoint", Endpoint(host="127.0.0.1", port=1, path="/"))
+    monkeypatch.setattr(FakeEngine, "endpoint", PortEndpoint(Address(host="127.0.0.1", port=1, path="/")))
     controls = []
 
     async def stream(request: web.Request, *_: object, control: bool) -> web.Response:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shutil
 import signal
@@ -12,11 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import aiohttp
 import pytest
 
 from firecrawl_interact.errors import LocalBrowserError
 from firecrawl_interact.server import binary, chromium
+from firecrawl_interact.server.cdp import connect
 from firecrawl_interact.server.child import keep_descriptors
 from firecrawl_interact.server.chromium import ChromiumLauncher
 from firecrawl_interact.server.engine import Endpoint, LaunchSpec
@@ -31,10 +30,8 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become ano
 
 async def ask(endpoint: Endpoint, method: str) -> dict:
     """Send one CDP command to a browser and return the result."""
-    url = f"ws://{endpoint.host}:{endpoint.port}{endpoint.path}"
-    async with asyncio.timeout(5), aiohttp.ClientSession() as http, http.ws_connect(url) as socket:
-        await socket.send_json({"id": 1, "method": method})
-        return json.loads((await socket.receive()).data)["result"]
+    async with asyncio.timeout(5), connect(endpoint) as browser:
+        return await browser.call(method)
 
 
 async def test_launched_browser_answers_cdp_and_shows_a_page(launcher: ChromiumLauncher):

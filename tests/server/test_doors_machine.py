@@ -41,7 +41,7 @@ async def port_of(browsers: Browsers) -> int:
     """Start a browser, and tell its debugging port."""
     browser = await browsers.create(Wish())
     assert browser.engine.endpoint is not None
-    return browser.engine.endpoint.port
+    return browser.engine.endpoint.address.port
 
 
 async def as_stranger(script: str) -> str:

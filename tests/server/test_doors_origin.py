@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from firecrawl_interact.server import gateway
-from firecrawl_interact.server.engine import Endpoint
 from firecrawl_interact.server.fake import FakeEngine
+from firecrawl_interact.server.gateway import Address
+from firecrawl_interact.server.port import PortEndpoint
 from firecrawl_interact.server.settings import ServerSettings
 from tests.server.conftest import KEY
 from tests.server.rawhttp import UPGRADE, Reply, exchange, head
@@ -235,7 +236,9 @@ async def chromium(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[asyncio.Eve
 
     server = await asyncio.start_server(accept, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    monkeypatch.setattr(FakeEngine, "endpoint", Endpoint(host="127.0.0.1", port=port, path="/devtools"))
+    monkeypatch.setattr(
+        FakeEngine, "endpoint", PortEndpoint(Address(host="127.0.0.1", port=port, path="/devtools"))
+    )
     yield asked
     server.close()
     await server.wait_closed()
@@ -287,7 +290,9 @@ async def test_a_browser_that_answers_with_nonsense_is_refused(serve: Serve, mon
 
         browser = await asyncio.start_server(accept, "127.0.0.1", 0)
         port = browser.sockets[0].getsockname()[1]
-        monkeypatch.setattr(FakeEngine, "endpoint", Endpoint(host="127.0.0.1", port=port, path="/"))
+        monkeypatch.setattr(
+            FakeEngine, "endpoint", PortEndpoint(Address(host="127.0.0.1", port=port, path="/"))
+        )
         server = await serve()
         reply = await get(server, (await sockets(server))["cdp"], UPGRADE)
         browser.close()

@@ -15,7 +15,7 @@ import pytest
 from aiohttp import WSMsgType, web
 
 from firecrawl_interact.server import gateway
-from firecrawl_interact.server.engine import Endpoint
+from firecrawl_interact.server.gateway import Address
 
 PATH = "/devtools/browser/0123"
 MEGABYTE = 1024 * 1024
@@ -25,7 +25,7 @@ Connected = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[Non
 
 
 @asynccontextmanager
-async def raw_browser(connected: Connected) -> AsyncIterator[Endpoint]:
+async def raw_browser(connected: Connected) -> AsyncIterator[Address]:
     """
     A browser's port, played by a function that gets the bare connection.
     """
@@ -41,7 +41,7 @@ async def raw_browser(connected: Connected) -> AsyncIterator[Endpoint]:
 
     server = await asyncio.start_server(accept, "127.0.0.1", 0)
     try:
-        yield Endpoint(host="127.0.0.1", port=server.sockets[0].getsockname()[1], path=PATH)
+        yield Address(host="127.0.0.1", port=server.sockets[0].getsockname()[1], path=PATH)
     finally:
         server.close()
         for task in tasks:
@@ -73,7 +73,7 @@ class Gate:
 
 
 @asynccontextmanager
-async def gate(endpoint: Endpoint) -> AsyncIterator[Gate]:
+async def gate(address: Address) -> AsyncIterator[Gate]:
     """
     Serve the gateway to one browser.
     """
@@ -84,7 +84,7 @@ async def gate(endpoint: Endpoint) -> AsyncIterator[Gate]:
 
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
-            return await gateway.pass_through(request, endpoint, on_activity)
+            return await gateway.pass_through(request, address, on_activity)
         finally:
             gate.ended.set()
 
@@ -133,7 +133,7 @@ async def joined(
     Connect a caller through the gateway to a browser played by *handle*.
     """
     runner = await websocket_browser(handle)
-    endpoint = Endpoint(host="127.0.0.1", port=runner.addresses[0][1], path=PATH)
+    endpoint = Address(host="127.0.0.1", port=runner.addresses[0][1], path=PATH)
     try:
         async with gate(endpoint) as door, http.ws_connect(door.url, max_msg_size=0) as socket:
             yield socket, door
@@ -397,7 +397,7 @@ async def test_plain_request_is_told_to_upgrade(http: aiohttp.ClientSession):
     """
     A GET without an upgrade gets a 426.
     """
-    async with gate(Endpoint(host="127.0.0.1", port=9, path=PATH)) as door, http.get(door.url) as answer:
+    async with gate(Address(host="127.0.0.1", port=9, path=PATH)) as door, http.get(door.url) as answer:
         assert 426 == answer.status
 
 
@@ -405,7 +405,7 @@ async def test_browser_that_takes_no_connection_is_a_502(http: aiohttp.ClientSes
     """
     A port where nobody listens is the gateway's fault in the caller's eyes, and nothing hangs.
     """
-    async with gate(Endpoint(host="127.0.0.1", port=unused_tcp_port, path=PATH)) as door:
+    async with gate(Address(host="127.0.0.1", port=unused_tcp_port, path=PATH)) as door:
         with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
             await http.ws_connect(door.url)
 

@@ -346,7 +346,7 @@ async def test_a_program_can_reach_the_browser_of_another_session(programs: Prog
     other = await programs.browsers.create(Wish())
     assert other.engine.endpoint is not None
     try:
-        port = other.engine.endpoint.port
+        port = other.engine.endpoint.address.port
         code = f"import urllib.request\nurllib.request.urlopen('http://127.0.0.1:{port}/json/version').status"
         outcome = await programs.run(PYTHON, code)
     finally:

@@ -13,7 +13,6 @@ from typing import Any
 import attrs
 
 from firecrawl_interact.config import child_environment
-from firecrawl_interact.server.engine import Endpoint
 from firecrawl_interact.server.interpreters import tools
 from firecrawl_interact.server.interpreters.process import Process
 from firecrawl_interact.server.runs import BrowserEndedError, RunOutcome
@@ -42,12 +41,12 @@ class Desk:
     _closed: bool = False
 
     @classmethod
-    def open(cls, endpoint: Endpoint, user: Nobody | None, user_for: UserFor) -> Desk:
+    def open(cls, cdp_url: str, user: Nobody | None, user_for: UserFor) -> Desk:
         """
         Make the folder; nothing is started.
 
         Args:
-            endpoint: Where the browser listens.
+            cdp_url: Where programs reach the browser.
 
             user: Who runs the browser, and gets the folder; None is us.
 
@@ -59,7 +58,7 @@ class Desk:
         folder = Scratch.make()
         if user is not None:
             user.give(folder)
-        return cls(folder, _environment(folder.data, endpoint), user_for)
+        return cls(folder, _environment(folder.data, cdp_url), user_for)
 
     async def run(self, language: str, code: str, timeout: float) -> RunOutcome:
         """Do as `Runs.run` says."""
@@ -161,12 +160,11 @@ def _status(answer: dict[str, Any] | None) -> int:
     return status if isinstance(status, int) else 1
 
 
-def _environment(home: Path, endpoint: Endpoint) -> dict[str, str]:
+def _environment(home: Path, cdp_url: str) -> dict[str, str]:
     """Let programs have a home of their own, the browser, what this process imports, and nobody's keys."""
     env = {name: value for name, value in child_environment().items() if not name.startswith("XDG_")}
     if "NODE_PATH" in os.environ:
         env["NODE_PATH"] = os.environ["NODE_PATH"]
-    cdp_url = f"ws://{endpoint.host}:{endpoint.port}{endpoint.path}"
     paths = [os.path.abspath(path) for path in sys.path]  # noqa: PTH100  # entries are text
     return env | {
         "HOME": str(home),

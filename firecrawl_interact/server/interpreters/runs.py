@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import logging
 
+from firecrawl_interact.server import links
+from firecrawl_interact.server.engine import Endpoint
 from firecrawl_interact.server.interpreters.desk import Desk
 from firecrawl_interact.server.interpreters.tools import Tool
 from firecrawl_interact.server.record import Browser
@@ -20,10 +22,15 @@ class ProcessRuns:
 
     Programs can do what the browser's user can, with the network and with that user's files. That is
     the server's user, unless it is root; see `Nobody`.
+
+    Attributes:
+        base_url: Where this server listens, for programs whose browser is reached only through it.
+            None as long as it does not.
     """
 
     def __init__(self) -> None:
         """Run nothing yet."""
+        self.base_url: str | None = None
         self._desks: dict[str, Desk] = {}
         self._warned: set[str] = set()  # Languages.
 
@@ -37,8 +44,8 @@ class ProcessRuns:
         try:
             desk = self._desks.get(browser.id)
             if desk is None:
-                user = browser.engine.user
-                desk = Desk.open(endpoint, user, functools.partial(self._user_for, user))
+                address, user = self._address(browser, endpoint), browser.engine.user
+                desk = Desk.open(address, user, functools.partial(self._user_for, user))
                 self._desks[browser.id] = desk
             return await desk.run(language, code, timeout)
         except OSError as error:
@@ -52,6 +59,14 @@ class ProcessRuns:
         desk = self._desks.pop(browser.id, None)
         if desk is not None:
             await desk.close()
+
+    def _address(self, browser: Browser, endpoint: Endpoint) -> str:
+        """Tell where programs reach a browser."""
+        if endpoint.url is not None:
+            return endpoint.url
+        if self.base_url is None:
+            raise CannotRunError("This server cannot be reached by programs.")
+        return links.cdp_url(self.base_url, browser, browser.program_token)
 
     def _user_for(self, user: Nobody | None, tool: Tool) -> Nobody | None:
         """Tell who runs a tool: the browser's user, unless that one cannot read what it takes."""

@@ -1,0 +1,1 @@
+"""One pipe to a browser, for all who drive it."""
