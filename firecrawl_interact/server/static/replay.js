@@ -43,7 +43,7 @@ class Player {
     if (playing && this.#at >= this.#index.length) { this.#at = this.#begin(); }
     this.#playing = playing;
     byId("play").setAttribute("aria-label", playing ? "Pause" : "Play");
-    byId("play-icon").setAttribute("d", playing ? "M4 3h3v10H4zM9 3h3v10H9z" : "M5 3v10l8-5z");
+    byId("play-icon").setAttribute("d", playing ? "M4.5 3h2v10h-2zM9.5 3h2v10h-2z" : "M5 3v10l8-5z");
     if (playing) {
       this.#last = performance.now();
       requestAnimationFrame((now) => { this.#tick(now); });
