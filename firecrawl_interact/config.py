@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 
 import attrs
 
 from firecrawl_interact.errors import InvalidOptionError
 
+# Where a backend's key and address come from if nobody gives them.
+_ACCESS: Mapping[tuple[str, str | None], str] = {
+    ("firecrawl", "api_key"): "FIRECRAWL_API_KEY",
+    ("firecrawl", "base_url"): "FIRECRAWL_API_URL",
+    ("anchor", "api_key"): "ANCHORBROWSER_API_KEY or ANCHOR_API_KEY",
+    ("anchor", "base_url"): "ANCHORBROWSER_BASE_URL",
+}
 _OFF = frozenset({"0", "false", "no", "off"})
 _ON = frozenset({"1", "true", "yes", "on"})
 
@@ -99,6 +107,28 @@ class Settings:
             guardian=_switch(env, "FIRECRAWL_INTERACT_GUARDIAN"),
             ledger=_switch(env, "FIRECRAWL_INTERACT_LEDGER"),
         )
+
+
+@contextlib.contextmanager
+def naming_variables(backend: str, *, api_key: str | None, base_url: str | None) -> Generator[None]:
+    """
+    Name the variable in the refusal of a key or address that the caller did not give.
+
+    Args:
+        backend: Whose key and address are read.
+
+        api_key: What the caller gave; None for the environment's.
+
+        base_url: The same.
+    """
+    try:
+        yield
+    except InvalidOptionError as error:
+        given = {"api_key": api_key, "base_url": base_url}
+        variable = _ACCESS.get((backend, error.option))
+        if variable is not None and given[str(error.option)] is None:
+            error.args = (f"{error} It was read from {variable}.",)
+        raise
 
 
 def child_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:

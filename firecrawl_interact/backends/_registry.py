@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, TypeGuard, cast
 
 from firecrawl_interact.backends.base import Backend
-from firecrawl_interact.config import Settings
+from firecrawl_interact.config import Settings, naming_variables
 from firecrawl_interact.errors import (
     BackendNotFoundError,
     BackendNotInstalledError,
@@ -134,6 +134,8 @@ def resolve(
 def _choose(settings: Settings, *, given: bool) -> list[str]:
     if settings.backend is not None:
         names = [name.strip() for name in settings.backend.split(",") if name.strip()]
+        for name in names:
+            _check_chosen(name)
         if names:
             return names
     if given or settings.firecrawl_api_key or settings.firecrawl_api_url:
@@ -151,16 +153,18 @@ def _choose(settings: Settings, *, given: bool) -> list[str]:
 def _make(name: str, api_key: str | None, base_url: str | None, settings: Settings) -> Backend:
     # The settings are part of the cache's key, so that a changed environment makes a new backend.
     target = _load(name, _target(name))
-    if name == "firecrawl":
-        api_key = settings.firecrawl_api_key if api_key is None else api_key
-        base_url = settings.firecrawl_api_url if base_url is None else base_url
-    elif name == "anchor":
-        api_key = settings.anchor_api_key if api_key is None else api_key
-        base_url = settings.anchor_base_url if base_url is None else base_url
     given = {"api_key": api_key, "base_url": base_url}
-    arguments = {option: value for option, value in given.items() if value is not None}
+    known: dict[str, str | None] = {}
+    if name == "firecrawl":
+        known = {"api_key": settings.firecrawl_api_key, "base_url": settings.firecrawl_api_url}
+    elif name == "anchor":
+        known = {"api_key": settings.anchor_api_key, "base_url": settings.anchor_base_url}
+    filled = {option: known.get(option) if value is None else value for option, value in given.items()}
+    arguments = {option: value for option, value in filled.items() if value is not None}
     _refuse_unknown(name, target, arguments)
-    return _checked_backend(name, target(**arguments))
+    with naming_variables(name, api_key=api_key, base_url=base_url):
+        made = target(**arguments)
+    return _checked_backend(name, made)
 
 
 def _target(name: str) -> Target:
@@ -180,6 +184,14 @@ def _target(name: str) -> Target:
     raise BackendNotFoundError(
         f"There is no backend {name!r}{hint} Known: {', '.join(available_backends())}."
     )
+
+
+def _check_chosen(name: str) -> None:
+    try:
+        _target(name)
+    except BackendNotFoundError as error:
+        error.args = (f"{error} It was read from FIRECRAWL_INTERACT_BACKEND.",)
+        raise
 
 
 def _load(name: str, target: Target) -> Callable[..., Backend]:

@@ -26,7 +26,7 @@ from firecrawl_interact.backends.anchor_body import (
 )
 from firecrawl_interact.backends.anchor_looks import HOME, SESSIONS, AnchorLooks
 from firecrawl_interact.backends.anchor_options import AnchorOptions
-from firecrawl_interact.config import Settings
+from firecrawl_interact.config import Settings, naming_variables
 from firecrawl_interact.errors import InvalidOptionError, ProtocolError, ServerError
 from firecrawl_interact.models import (
     Answer,
@@ -139,17 +139,18 @@ class AnchorBackend(AnchorLooks):
         receipts: bool = False,
     ) -> None:
         settings = Settings() if api_key is not None and base_url is not None else Settings.from_env()
-        access = make_access(
-            HOME,
-            api_key=settings.anchor_api_key if api_key is None else api_key,
-            base_url=settings.anchor_base_url if base_url is None else base_url,
-            proxy=proxy,
-            ca_file=ca_file,
-            client_cert=client_cert,
-            headers=headers,
-            trust_env=trust_env,
-            ssl=ssl,
-        )
+        with naming_variables("anchor", api_key=api_key, base_url=base_url):
+            access = make_access(
+                HOME,
+                api_key=settings.anchor_api_key if api_key is None else api_key,
+                base_url=settings.anchor_base_url if base_url is None else base_url,
+                proxy=proxy,
+                ca_file=ca_file,
+                client_cert=client_cert,
+                headers=headers,
+                trust_env=trust_env,
+                ssl=ssl,
+            )
         _check_own(options, async_start=async_start, receipts=receipts)
         self._options = UNSPECIFIED if options is None else options
         self._async_start = async_start

@@ -11,7 +11,7 @@ from firecrawl_interact.backends._access import make_access
 from firecrawl_interact.backends.firecrawl_kept import FirecrawlKept
 from firecrawl_interact.backends.firecrawl_values import FirecrawlOptions, ReplayPage
 from firecrawl_interact.backends.firecrawl_wire import HOME, FirecrawlWire
-from firecrawl_interact.config import Settings
+from firecrawl_interact.config import Settings, naming_variables
 from firecrawl_interact.errors import InvalidOptionError
 from firecrawl_interact.transport.base import Transport
 from firecrawl_interact.transport.http import HttpTransport
@@ -69,17 +69,18 @@ class FirecrawlBackend(FirecrawlKept):
                 f"options must be FirecrawlOptions, not {type(options).__name__}.", option="options"
             )
         settings = Settings() if api_key is not None and base_url is not None else Settings.from_env()
-        access = make_access(
-            HOME,
-            api_key=settings.firecrawl_api_key if api_key is None else api_key,
-            base_url=settings.firecrawl_api_url if base_url is None else base_url,
-            proxy=proxy,
-            ca_file=ca_file,
-            client_cert=client_cert,
-            headers=headers,
-            trust_env=trust_env,
-            ssl=ssl,
-        )
+        with naming_variables("firecrawl", api_key=api_key, base_url=base_url):
+            access = make_access(
+                HOME,
+                api_key=settings.firecrawl_api_key if api_key is None else api_key,
+                base_url=settings.firecrawl_api_url if base_url is None else base_url,
+                proxy=proxy,
+                ca_file=ca_file,
+                client_cert=client_cert,
+                headers=headers,
+                trust_env=trust_env,
+                ssl=ssl,
+            )
         super().__init__(access)
         self._defaults = options
 

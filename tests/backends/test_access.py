@@ -6,8 +6,9 @@ import pytest
 
 from firecrawl_interact.backends.anchor import AnchorBackend
 from firecrawl_interact.backends.firecrawl import FirecrawlBackend
-from firecrawl_interact.errors import InvalidOptionError, MissingKeyError
+from firecrawl_interact.errors import BackendNotFoundError, InvalidOptionError, MissingKeyError
 from firecrawl_interact.models import LineSettings, SessionOptions
+from firecrawl_interact.session import Session
 
 
 @pytest.mark.parametrize(
@@ -108,6 +109,38 @@ def test_the_environment_fills_in_what_is_not_given(monkeypatch, cls, variables,
     backend = cls()
 
     assert expected == (backend.key, backend.base_url)
+
+
+@pytest.mark.parametrize(
+    ("name", "cls", "variable", "value"),
+    [
+        ("firecrawl", FirecrawlBackend, "FIRECRAWL_API_URL", "nonsense"),
+        ("firecrawl", FirecrawlBackend, "FIRECRAWL_API_KEY", "a b"),
+        ("anchor", AnchorBackend, "ANCHORBROWSER_BASE_URL", "ftp://h"),
+        ("anchor", AnchorBackend, "ANCHORBROWSER_API_KEY", "a b"),
+        ("anchor", AnchorBackend, "ANCHOR_API_KEY", "a b"),
+    ],
+)
+def test_a_refused_value_of_the_environment_is_told_by_its_variable(monkeypatch, name, cls, variable, value):
+    """Nobody looks for an argument that they never passed; what was passed is told as such."""
+    monkeypatch.setenv(variable, value)
+    for make in (cls, lambda: Session.create(backend=name)):
+        with pytest.raises(InvalidOptionError, match=f"It was read from .*{variable}") as caught:
+            make()
+
+        assert value not in str(caught.value)
+
+    with pytest.raises(InvalidOptionError) as caught:
+        cls("a b", "ftp://h")
+
+    assert "read from" not in str(caught.value)
+
+
+def test_a_backend_that_the_environment_names_is_told_by_its_variable(monkeypatch):
+    """A name that no line of the program holds is found nowhere else."""
+    monkeypatch.setenv("FIRECRAWL_INTERACT_BACKEND", "firecrwl")
+    with pytest.raises(BackendNotFoundError, match="It was read from FIRECRAWL_INTERACT_BACKEND"):
+        Session.create()
 
 
 def test_arguments_win_over_the_environment(monkeypatch):
