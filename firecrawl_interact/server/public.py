@@ -16,8 +16,10 @@ def host_of(url: str) -> str:
         ValueError: It is no such address.
     """
     parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/") or parts.query:
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query:
         raise ValueError(f"{url!r} is not like https://browsers.example")
+    if parts.path.strip("/"):
+        raise ValueError(f"{url!r} is not like https://browsers.example: the providers' clients drop a path")
     return parts.hostname
 
 

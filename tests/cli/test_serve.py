@@ -268,6 +268,16 @@ def test_public_address_must_be_an_origin(capsys: pytest.CaptureFixture[str], ur
     assert "https://browsers.example" in capsys.readouterr().err
 
 
+def test_public_address_with_a_path_is_refused_with_the_reason(capsys: pytest.CaptureFixture[str]):
+    """
+    Behind a proxy the server needs a name of its own: clients ask for paths from the root.
+    """
+    with pytest.raises(SystemExit):
+        main(["serve", "--public-url", "https://box.example/browsers"])
+
+    assert "clients drop a path" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("public_url", "told"), [(None, "http://127.0.0.1:3002"), ("https://b.example", "https://b.example")]
 )
