@@ -16,6 +16,7 @@ LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _READING = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
 _FOREIGN = frozenset({"cross-site", "same-site"})  # Another port of this host is not us either.
 _DASHBOARD = "/"  # A page elsewhere may link to it: it shows nobody anything without a login.
+_UNNAMED = "This server does not go by that name; `serve --public-url` gives it one."
 _KNOWN_HOSTS = 256  # Host headers remembered as good; they differ in spelling and port only.
 # What links are built from must be no more than a name and a port: not "127.0.0.1:80@evil.example".
 _HOST = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+)\]|(?P<name>[0-9A-Za-z._-]+))(?::[0-9]{1,5})?")
@@ -46,7 +47,7 @@ def doors(hosts: Iterable[str], refuse: Refuse, *, linked: str) -> Middleware:
         host = headers.get(hdrs.HOST, "")
         if host not in good:
             if not _ours(request, host, names):
-                return refuse(request, 403, "This server does not go by that name.")
+                return refuse(request, 403, _UNNAMED)
             if len(good) < _KNOWN_HOSTS:
                 good.add(host)
         origin = headers.get(hdrs.ORIGIN)

@@ -112,6 +112,15 @@ async def test_our_own_names_in_any_spelling_are_served(serve: Serve, host: str)
     assert 200 == (await get(server, "/v2/interact", SHOWN, host=host)).status
 
 
+async def test_refusal_of_a_name_says_how_to_give_one(serve: Serve):
+    """
+    Whoever runs the server reads what to set in the error of their first client.
+    """
+    server = await serve()
+
+    assert b"--public-url" in (await get(server, "/v2/interact", SHOWN, host="browsers.internal")).body
+
+
 async def test_a_name_of_the_settings_holds_for_itself_only(serve: Serve):
     """
     Neither for names below it nor for those it ends.
