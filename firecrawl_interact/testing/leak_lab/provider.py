@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -37,25 +38,34 @@ class Doors:
     runner: web.AppRunner
     port: int = 0
     control: int = 0
+    _place: socket.socket = attrs.field(factory=socket.socket)
     _site: web.TCPSite | None = None
 
     async def open(self) -> None:
         """Listen on both."""
+        # Bound beside whoever listens, it keeps the port from being taken during an outage.
+        self._place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._place.bind((HOST, 0))
+        self.port = self._place.getsockname()[1]
         await self.start()
         back = web.TCPSite(self.runner, HOST, 0)
         await back.start()
         self.control = _port(back)
 
     async def start(self) -> None:
-        """Listen on the provider's port, the same as before if there was one."""
+        """Listen on the provider's port."""
         self._site = web.TCPSite(self.runner, HOST, self.port, reuse_address=True)
         await self._site.start()
-        self.port = _port(self._site)
 
     async def stop(self) -> None:
         """Stop listening on the provider's port."""
         if self._site is not None:
             await self._site.stop()
+
+    async def aclose(self) -> None:
+        """End the server, and give its port back."""
+        await self.runner.cleanup()
+        self._place.close()
 
 
 class Servers:
@@ -63,7 +73,7 @@ class Servers:
 
     def __init__(self) -> None:
         """Have none."""
-        self._running: dict[int, web.AppRunner] = {}
+        self._running: dict[int, Doors] = {}
 
     async def open(self, request: web.Request) -> web.Response:
         """Start a server with the rules in the body, and say where it is."""
@@ -74,7 +84,7 @@ class Servers:
         doors = Doors(runner=runner)
         await doors.open()
         plan.listener = doors
-        self._running[doors.port] = runner
+        self._running[doors.port] = doors
         return web.json_response(
             {
                 "url": f"http://{HOST}:{doors.port}",
@@ -85,12 +95,12 @@ class Servers:
 
     async def close(self, request: web.Request) -> web.Response:
         """End a server."""
-        await self._running.pop(int(request.match_info["id"])).cleanup()
+        await self._running.pop(int(request.match_info["id"])).aclose()
         return web.json_response({})
 
     async def close_all(self, _app: web.Application) -> None:
         """End every server."""
-        await asyncio.gather(*(runner.cleanup() for runner in self._running.values()))
+        await asyncio.gather(*(doors.aclose() for doors in self._running.values()))
 
 
 async def serve() -> None:
