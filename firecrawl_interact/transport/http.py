@@ -147,6 +147,7 @@ class HttpTransport:
             cookie_jar=aiohttp.DummyCookieJar(),
             request_class=_WatchedRequest,
             timeout=_NO_LIMITS,
+            skip_auto_headers=("Content-Type",),  # aiohttp calls even no body an octet stream.
             # aiohttp would look the proxy up in a thread at every request, and read ~/.netrc.
             trust_env=False,
         )
