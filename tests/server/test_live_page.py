@@ -172,6 +172,18 @@ async def test_double_click_right_click_drag_and_wheel_arrive(stage: Stage, look
     await stage.title_becomes("scrolled 300")
 
 
+async def test_clicks_of_two_buttons_make_no_double_click(stage: Stage, look: Look):
+    """
+    However soon the second one comes.
+    """
+    page = await noting(stage, look)
+    place = await spot(page, 0.7, 0.6)
+    await page.mouse.click(*place, button="right")
+    await page.mouse.click(*place)
+
+    await stage.title_becomes("click 896 432")
+
+
 async def test_typing_accents_shortcuts_and_paste_arrive(stage: Stage, look: Look):
     """
     Everything a keyboard does.

@@ -12,7 +12,7 @@ export class Mouse {
   #screen;
   #send;
   #keys;
-  #last = { time: -Infinity, x: 0, y: 0, count: 0 };
+  #last = { time: -Infinity, x: 0, y: 0, button: 0, count: 0 };
   #waiting = null; // A move or a turn of the wheel that goes out with the next display frame.
   #touch = null;
   #held = null;
@@ -103,8 +103,9 @@ export class Mouse {
   #count(event) {
     const near = Math.hypot(event.clientX - this.#last.x, event.clientY - this.#last.y) < CLICK_REACH;
     const soon = event.timeStamp - this.#last.time < CLICK_GAP;
-    const count = near && soon ? this.#last.count % MOST_CLICKS + 1 : 1;
-    this.#last = { time: event.timeStamp, x: event.clientX, y: event.clientY, count };
+    const same = event.button === this.#last.button;
+    const count = near && soon && same ? this.#last.count % MOST_CLICKS + 1 : 1;
+    this.#last = { time: event.timeStamp, x: event.clientX, y: event.clientY, button: event.button, count };
   }
 
   // The page shows no more than one a frame, so no more are sent.
