@@ -55,6 +55,22 @@ async def test_request_is_sent_as_given(servers, transport, post):
     assert b'{"a":1}' == body
 
 
+async def test_request_without_a_body_has_no_type(servers, transport):
+    """
+    Nothing is no octet stream: a server that looks at types would refuse it.
+    """
+    seen = []
+
+    async def script(peer):
+        seen.append(await peer.read_request())
+        peer.answer()
+
+    url = f"http://127.0.0.1:{await servers.start(script)}/v1/copy"
+    await transport.send(Request("POST", url, {}), timeout=5, fresh=True)
+
+    assert b"content-type" not in seen[0].lower()
+
+
 async def test_compressed_body_is_unpacked(servers, transport, delete):
     """
     A compressed answer is handed on unpacked.
