@@ -57,4 +57,5 @@ def _drawn(headers: Sequence[str], rows: Iterable[Sequence[str]]) -> str | None:
     console = rich.console.Console()
     with console.capture() as captured:
         console.print(grid)
-    return captured.get().strip("\n")
+    # The box has blank lines of full width above and below.
+    return "\n".join(line.rstrip() for line in captured.get().splitlines()).strip("\n")

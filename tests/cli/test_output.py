@@ -55,6 +55,8 @@ def test_table_on_a_terminal_is_drawn_by_rich_with_brackets_kept(monkeypatch):
 
     assert "[red]s1[/red]" in text
     assert "\n--" not in text
+    assert "id" in text.splitlines()[0]
+    assert [line.rstrip() for line in text.splitlines()] == text.splitlines()
 
 
 def test_table_on_a_terminal_without_rich_is_plain(monkeypatch):
