@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 
-from aiohttp import web
+from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from firecrawl_interact.server.access_log import AccessLogger
@@ -18,6 +19,10 @@ LONGEST_FIELD = 8190
 MOST_FIELDS = 128
 
 _LINGER = 2.0  # Seconds in which a client that was refused may still send the body that nobody reads.
+
+_MET = "100-continue"  # The one expectation that HTTP knows.
+
+_Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +43,7 @@ def runner_for(
         shutdown_timeout: Seconds for answers under way when it ends.
     """
     app.middlewares.insert(0, porter.middleware())
-    return web.AppRunner(
+    return _Runner(
         app,
         access_log_class=AccessLogger,
         logger=_errors(),
@@ -49,6 +54,30 @@ def runner_for(
         max_field_size=LONGEST_FIELD,
         max_headers=MOST_FIELDS,
     )
+
+
+class _Runner(web.AppRunner):
+    """Runs an application behind `_judging`."""
+
+    __slots__ = ()
+
+    async def setup(self) -> None:
+        """Get ready to listen."""
+        await super().setup()
+        if self.server is not None:
+            self.server.request_handler = _judging(self.server.request_handler)
+
+
+def _judging(handle: _Handle) -> _Handle:
+    """Judge what requests expect before aiohttp does: that stumbles over bytes that are no text."""
+
+    async def judge(request: web.BaseRequest) -> web.StreamResponse:
+        expected = request.headers.get(hdrs.EXPECT) or _MET
+        if expected.lower() != _MET and request.version >= HttpVersion11:
+            return web.Response(status=417, text=f"This server meets one expectation: {_MET}.")
+        return await handle(request)
+
+    return judge
 
 
 def _errors() -> logging.Logger:
