@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("firecrawl_interact")
 
 _COME_LATER = frozenset({425, 429})
+_NOT_FOUND = 404
 
 
 class Asking:
@@ -166,6 +167,8 @@ class Asking:
                 reason = backend.error(answer)
                 asked = self._come_later(answer, reason, refused) if self._last else None
                 if asked is None or asked >= deadline - self._hub.loop.time():
+                    if answer.status == _NOT_FOUND:
+                        reason.add_note("There is no such route at this address: check base_url.")
                     raise reason
                 refused += 1
                 wait = asked

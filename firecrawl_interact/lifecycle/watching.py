@@ -70,7 +70,9 @@ class InView:
 
     @property
     def remaining(self) -> timedelta | None:
-        """How long its ttl still lets it live, never below 0; None where that is not known."""
+        """How long its ttl still lets it live, 0 once it has ended; None where that is not known."""
+        if self._closed is not None or (self._ended is not None and self._ended.is_set()):
+            return timedelta(0)
         expires_at = self._info.expires_at
         return None if expires_at is None else max(expires_at - datetime.now(UTC), timedelta(0))
 

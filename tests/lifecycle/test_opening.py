@@ -14,6 +14,7 @@ from firecrawl_interact import (
     RateLimitError,
     ServerError,
     Session,
+    SessionNotFoundError,
     TransportError,
     TransportTimeoutError,
 )
@@ -43,6 +44,15 @@ async def test_refusal_is_raised_and_nothing_is_sent_again(backend, status):
 
     assert status == caught.value.status
     assert [] == backend.created
+
+
+async def test_create_that_is_not_found_says_what_to_check(backend):
+    """There is no session yet that could be missing: the address is wrong."""
+    backend.fail_next("create", 404)
+    with pytest.raises(SessionNotFoundError) as caught:
+        await opened_and_closed(backend)
+
+    assert any("base_url" in note for note in caught.value.__notes__)
 
 
 async def test_payment_required_has_its_own_class(backend):

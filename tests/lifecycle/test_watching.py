@@ -318,6 +318,21 @@ async def test_remaining_counts_down_and_not_below_zero(backend):
         assert session.remaining is None
 
 
+async def test_nothing_remains_of_what_has_ended(backend):
+    """A ttl that still runs is no use to a session that is gone, or closed."""
+    async with Session.create(ttl=120, backend=backend) as session:
+        async with backend:
+            await backend.delete(session.id)
+        await session.refresh()
+
+        assert timedelta(0) == session.remaining
+
+    async with Session.create(ttl=120, backend=backend) as session:
+        pass
+
+    assert timedelta(0) == session.remaining
+
+
 async def test_wait_before_expiry_comes_back_in_time(backend):
     """The wait ends before the session does."""
     async with Session.create(backend=backend) as session:
