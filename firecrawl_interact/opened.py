@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from firecrawl_interact.backends.base import Backend
     from firecrawl_interact.lifecycle.debt import Debt
 
+_ID_SHOWN = 8  # Characters of an id that opens the browser.
+
 
 class OpenedSession(InView):
     """
@@ -118,8 +120,9 @@ class OpenedSession(InView):
         return self._info.interactive_live_view_url
 
     def __repr__(self) -> str:
-        """Show id, backend and state; never a secret."""
-        return f"<Session {self.id} backend={self.backend} state={self.state.value}>"
+        """Show id, backend and state; never a secret, as an id may be one."""
+        shown = f"{self.id[:_ID_SHOWN]}..." if self._backend.secret_ids else self.id
+        return f"<Session {shown} backend={self.backend} state={self.state.value}>"
 
     # --- running in it ------------------------------------------------------------------
 

@@ -47,6 +47,7 @@ class AnchorLooks(ProviderBackend):
     """
 
     name = "anchor"
+    secret_ids: bool = True
 
     def list_request(self) -> Request:
         """Describe the list of the sessions that run now."""

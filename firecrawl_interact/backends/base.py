@@ -41,6 +41,7 @@ class Backend(abc.ABC):
     hosted: bool  # True where a leak costs money: guardian and ledger are on by default.
     open_timeout: float  # Default seconds for a create, by the provider's own worst case.
     capabilities: Capabilities = Capabilities()  # Of the class: no key is needed to ask.
+    secret_ids: bool = False  # True where whoever knows a session's id can open its browser.
     options_type: type | None = None  # Its typed options, taken as `SessionOptions.provider`.
 
     # --- identity -----------------------------------------------------------------------

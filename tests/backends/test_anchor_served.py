@@ -8,7 +8,12 @@ from aiohttp.test_utils import TestServer
 
 from firecrawl_interact import AnchorBackend, AnchorOptions, Session
 from firecrawl_interact.backends.anchor_account import AnchorFilters
-from firecrawl_interact.errors import BackendError, ProfileBusyError, SessionNotFoundError
+from firecrawl_interact.errors import (
+    BackendError,
+    ProfileBusyError,
+    SessionClosedError,
+    SessionNotFoundError,
+)
 from firecrawl_interact.models import SessionOptions
 from firecrawl_interact.server.app import build_app
 from firecrawl_interact.server.browsers import Browsers
@@ -65,6 +70,17 @@ async def test_without_the_wish_the_receipt_confirms_alone(serve):
         session.receipt.duration,
         session.receipt.credits_billed,
     )
+
+
+async def test_id_that_opens_the_browser_is_in_no_text(serve):
+    """At Anchor an id is as good as a link, so neither a repr nor an error shows more than a part of it."""
+    async with asyncio.timeout(5), opening(AnchorBackend("k", await serve())) as session:
+        shown = [repr(session)]
+    with pytest.raises(SessionClosedError) as caught:
+        await session.execute("1")
+    shown.append(str(caught.value))
+
+    assert all(session.id[:8] in text and session.id not in text for text in shown)
 
 
 async def test_scoped_access_gives_links_with_tokens(serve):
