@@ -76,6 +76,7 @@ class Child:
             # Python ignores SIGPIPE, a background job SIGINT: neither is to be inherited.
             setsigdef=(signal.SIGPIPE, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP),
         )
+        _late.discard(pid)  # What had the number before is gone, else it would not be given again.
         child = cls(pid)
         try:
             child._watch()
