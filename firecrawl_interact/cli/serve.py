@@ -95,7 +95,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT, then end every browser."""
     from firecrawl_interact.server import binary
+    from firecrawl_interact.server.chromium import ChromiumLauncher
+    from firecrawl_interact.server.engine import Debugging
     from firecrawl_interact.server.loop import run as run_loop
+    from firecrawl_interact.server.parent import become_parent
     from firecrawl_interact.server.serving import serve  # aiohttp's server, which no other command needs
 
     settings = Settings.from_env()
@@ -114,23 +117,24 @@ def run(args: argparse.Namespace) -> int:
         )
     faults = _faults(args)
     logs.configure(args.log_format, access=args.access_log)
-    served = _settings(args, settings)
-    if _serves_others(args) and served.cdp.value == "port":
+    cdp = _cdp(args, settings)
+    if _serves_others(args) and cdp == "port":
         _log.warning("Whoever can run programs on this machine can drive its browsers without the key.")
     try:
         binary.find(settings.browser)
     except LocalBrowserError as error:
         _log.warning("No session can be opened yet. %s", error)
+    become_parent()
     try:
         run_loop(
             serve(
                 host=args.host,
                 port=args.port,
                 key=key,
-                browser=settings.browser,
+                launcher=ChromiumLauncher(settings.browser, debugging=Debugging(cdp)),
                 announce=functools.partial(_announce, public_url=args.public_url),
                 faults=faults,
-                settings=served,
+                settings=_settings(args),
                 most=args.max_sessions,
                 spare=args.spare,
             )
@@ -159,17 +163,17 @@ def _configure_capacity(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _settings(args: argparse.Namespace, settings: Settings) -> ServerSettings:
-    from firecrawl_interact.server.engine import Debugging
+def _cdp(args: argparse.Namespace, settings: Settings) -> str:
+    """Tell how browsers are to take commands; a port serves whoever can reach it."""
+    careful = args.allow_execute or _serves_others(args)
+    return args.cdp or settings.cdp or ("pipe" if careful else "port")
+
+
+def _settings(args: argparse.Namespace) -> ServerSettings:
     from firecrawl_interact.server.settings import ServerSettings
 
-    careful = args.allow_execute or _serves_others(args)
-    cdp = args.cdp or settings.cdp or ("pipe" if careful else "port")
     return ServerSettings(
-        public_url=args.public_url,
-        allow_execute=args.allow_execute,
-        cdp=Debugging(cdp),
-        profile_dir=args.profile_dir,
+        public_url=args.public_url, allow_execute=args.allow_execute, profile_dir=args.profile_dir
     )
 
 

@@ -20,9 +20,7 @@ from firecrawl_interact.server import binary, cdp, command_line, scratch
 from firecrawl_interact.server.beginning import begin
 from firecrawl_interact.server.child import ENDED_WELL, Child, pipe, socket_pair
 from firecrawl_interact.server.engine import Debugging, Endpoint, LaunchSpec
-from firecrawl_interact.server.multiplexer.endpoint import PipeEndpoint
 from firecrawl_interact.server.multiplexer.switchboard import Switchboard
-from firecrawl_interact.server.port import PortEndpoint
 from firecrawl_interact.server.scratch import Scratch
 from firecrawl_interact.server.stderr import Stderr
 from firecrawl_interact.server.unprivileged import Nobody, is_root
@@ -292,12 +290,17 @@ class Chromium:
         return self.endpoint
 
     async def _at_port(self) -> Endpoint:
-        return PortEndpoint(await asyncio.shield(self._stderr.address))
+        address = await asyncio.shield(self._stderr.address)
+        from firecrawl_interact.server.port import PortEndpoint  # And aiohttp: it starts while that loads.
+
+        return PortEndpoint(address)
 
     async def _by_pipe(self) -> Endpoint:
         board = self._board = Switchboard()
         await board.open(self._channel)
         board.lost.add_done_callback(self._abandoned)
+        from firecrawl_interact.server.multiplexer.endpoint import PipeEndpoint  # As above.
+
         return PipeEndpoint(board)
 
     def _abandoned(self, _: object) -> None:

@@ -7,8 +7,9 @@ import socket
 from collections.abc import Callable
 from typing import cast
 
-import attrs
 from aiohttp import hdrs, web
+
+from firecrawl_interact.server.address import Address
 
 HANDSHAKE_TIMEOUT = 10.0  # Seconds the browser has to take a connection.
 FLUSH_TIMEOUT = 5.0  # Seconds one side has to take what is left when the other has gone.
@@ -26,24 +27,6 @@ _HEAD_END = b"\r\n\r\n"
 # needs no care. Origin is too: the browser refuses foreign ones, and ours was checked at the door.
 _ASKED = (hdrs.SEC_WEBSOCKET_KEY, hdrs.SEC_WEBSOCKET_VERSION, hdrs.SEC_WEBSOCKET_PROTOCOL)
 _ANSWERED = (hdrs.SEC_WEBSOCKET_ACCEPT, hdrs.SEC_WEBSOCKET_PROTOCOL)
-
-
-@attrs.frozen(kw_only=True)
-class Address:
-    """
-    Where a browser's own CDP WebSocket listens, on loopback.
-
-    Attributes:
-        host: Address.
-
-        port: TCP port.
-
-        path: Path of the browser-level WebSocket, ``/devtools/browser/...``; a secret.
-    """
-
-    host: str
-    port: int
-    path: str = attrs.field(repr=False)
 
 
 async def pass_through(

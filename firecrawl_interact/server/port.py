@@ -10,7 +10,8 @@ import aiohttp
 import attrs
 from aiohttp import web
 
-from firecrawl_interact.server.gateway import Address, pass_through
+from firecrawl_interact.server.address import Address
+from firecrawl_interact.server.gateway import pass_through
 
 _ASKED = b"GET /json/version HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
 _GOOD = b"HTTP/1.1 200 "

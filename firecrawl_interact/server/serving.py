@@ -12,15 +12,12 @@ from aiohttp import web
 from firecrawl_interact.server.app import build_app
 from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.capacity import LimitedLauncher
-from firecrawl_interact.server.child import adopt_orphans, keep_descriptors
-from firecrawl_interact.server.chromium import ChromiumLauncher
-from firecrawl_interact.server.faults.switches import switched
+from firecrawl_interact.server.engine import Launcher
 from firecrawl_interact.server.interpreters.runs import ProcessRuns
 from firecrawl_interact.server.keys import COUNTS
 from firecrawl_interact.server.listening import runner_for
 from firecrawl_interact.server.porter import Porter
 from firecrawl_interact.server.profile_store import ProfileFolder, own_folder
-from firecrawl_interact.server.room import take_all_descriptors
 from firecrawl_interact.server.settings import ServerSettings
 from firecrawl_interact.server.spares import SpareLauncher
 from firecrawl_interact.server.watchdog import Watchdog
@@ -36,7 +33,7 @@ async def serve(
     host: str,
     port: int,
     key: str | None,
-    browser: str | None,
+    launcher: Launcher,
     announce: Callable[[str], None],
     until: Awaitable[None] | None = None,
     faults: FaultPlan | None = None,
@@ -54,7 +51,7 @@ async def serve(
 
         key: API key to ask for, or None.
 
-        browser: Path or name of the browser, or None to look for one.
+        launcher: Who starts browsers, in a process that has become a parent. Closed at the end.
 
         announce: Called with the base URL once it can be connected to.
 
@@ -75,11 +72,8 @@ async def serve(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    keep_descriptors()
-    adopt_orphans()
-    take_all_descriptors()
     settings = settings or ServerSettings()
-    spares = SpareLauncher(ChromiumLauncher(browser, debugging=settings.cdp), spare, most=most)
+    spares = SpareLauncher(launcher, spare, most=most)
     runs = ProcessRuns() if settings.allow_execute else None
     browsers = Browsers(
         LimitedLauncher(spares, most),
@@ -87,6 +81,8 @@ async def serve(
         attendants=() if runs is None else (runs,),
     )
     if faults is not None:
+        from firecrawl_interact.server.faults.switches import switched  # Tests alone wait for it.
+
         settings = switched(settings, faults.switches)
     app = build_app(browsers=browsers, key=key, faults=faults, settings=settings, runs=runs)
     app[COUNTS].spares = lambda: spares.ready

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import attrs
 
-from firecrawl_interact.server.engine import Debugging
-
 
 class Generation(enum.IntEnum):
     """Which of Firecrawl's three servers to sound like; the wire changed silently between them."""
@@ -32,8 +30,6 @@ class ServerSettings:
         keys: Further API keys, each with the team it belongs to. Sessions belong to teams.
 
         allow_execute: Whether code that a caller sends is run on this machine.
-
-        cdp: How browsers take commands: at a port of their own, or from this server alone.
 
         profile_dir: Folder in which profiles are kept; None for one among this user's state.
 
@@ -59,7 +55,6 @@ class ServerSettings:
     anchor: bool = True
     keys: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
     allow_execute: bool = False
-    cdp: Debugging = Debugging.PORT
     profile_dir: Path | None = None
     public_url: str | None = None
     hosts: tuple[str, ...] = ()

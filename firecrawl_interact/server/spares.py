@@ -144,13 +144,13 @@ class SpareLauncher:
             self._timer = asyncio.get_running_loop().call_later(seconds, self.fill)
 
     def _drop(self, spare: asyncio.Task[Engine]) -> None:
-        dropping = asyncio.create_task(_stop(spare))
+        dropping = asyncio.create_task(give_up(spare))
         self._dropping.add(dropping)
         dropping.add_done_callback(self._dropping.discard)
 
 
-async def _stop(spare: asyncio.Task[Engine]) -> None:
-    """Stop one that is not wanted, though it may only just be starting."""
+async def give_up(spare: asyncio.Task[Engine]) -> None:
+    """Stop a browser that is not wanted, though it may only just be starting."""
     spare.cancel()
     await asyncio.wait((spare,))
     if spare.cancelled() or spare.exception():

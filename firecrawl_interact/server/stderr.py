@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 
-from firecrawl_interact.server.gateway import Address
+from firecrawl_interact.server.address import Address
 from firecrawl_interact.server.inlet import Inlet
 
 _LISTENS = re.compile(rb"DevTools listening on ws://(?P<host>[^/:]+):(?P<port>\d+)(?P<path>/\S+)\s")

@@ -114,6 +114,29 @@ async def test_profile_brings_a_login_into_the_next_session():
     assert (["login"], []) == (found, nothing)
 
 
+async def test_session_with_a_profile_has_one_browser(backend: LocalBackend):
+    """
+    The one that the server started ahead has no profile, and does not go on running beside.
+    """
+    async with asyncio.timeout(30), Session.create(backend=backend, profile="shop"):
+        async with asyncio.timeout(5):  # Less than the one that nobody asks for has.
+            while len(os.listdir(tempfile.gettempdir())) > 1:  # noqa: ASYNC110, PTH208  # it is being stopped
+                await asyncio.sleep(0.01)
+
+
+async def test_programs_find_the_certificates_that_their_owner_finds(monkeypatch: pytest.MonkeyPatch):
+    """
+    What spares the server reading them, as it starts, is not passed on to what it runs.
+    """
+    monkeypatch.setenv("SSL_CERT_FILE", "/etc/own.pem")
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    code = 'echo "$SSL_CERT_FILE ${SSL_CERT_DIR-none}"'
+    async with asyncio.timeout(30), Session.create(backend="local") as session:
+        result = await session.execute(code, language="bash")
+
+    assert "/etc/own.pem none" == result.check().stdout.strip()
+
+
 async def test_recorded_session_can_be_watched_after_its_end():
     """
     Its link opens a page of the server that still runs; a session that was not recorded has none.

@@ -10,7 +10,7 @@ import pytest
 from firecrawl_interact.cli import serve
 from firecrawl_interact.cli.main import main
 from firecrawl_interact.server import serving
-from firecrawl_interact.server.settings import ServerSettings
+from firecrawl_interact.server.chromium import ChromiumLauncher
 
 
 def complaint(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, str]:
@@ -135,17 +135,17 @@ def test_browsers_take_commands_from_the_server_alone_where_others_could_reach_t
     """
     The option is asked first, then the variable, then whom the server is for.
     """
-    settings: list[ServerSettings] = []
+    launchers: list[ChromiumLauncher] = []
 
-    async def note(*, settings: ServerSettings, into: list[ServerSettings] = settings, **_: object) -> None:
-        into.append(settings)
+    async def note(*, launcher: ChromiumLauncher, **_: object) -> None:
+        launchers.append(launcher)
 
     monkeypatch.setattr(serving, "serve", note)
     monkeypatch.setenv("FIRECRAWL_INTERACT_SERVE_KEY", "fc-key")
     monkeypatch.setenv("FIRECRAWL_INTERACT_CDP", variable)
     main(["serve", *options])
 
-    assert [chosen] == [each.cdp.value for each in settings]
+    assert [chosen] == [each._debugging.value for each in launchers]
 
 
 def test_way_that_is_neither_is_refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):

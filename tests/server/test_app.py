@@ -12,9 +12,9 @@ import pytest
 from aiohttp import web
 
 from firecrawl_interact.server import links, live_view
+from firecrawl_interact.server.address import Address
 from firecrawl_interact.server.app import build_app
 from firecrawl_interact.server.fake import FakeBrowsers, FakeEngine
-from firecrawl_interact.server.gateway import Address
 from firecrawl_interact.server.port import PortEndpoint
 from firecrawl_interact.server.record import EndReason, Wish
 from firecrawl_interact.server.settings import ServerSettings

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from firecrawl_interact.server import gateway
+from firecrawl_interact.server.address import Address
 from firecrawl_interact.server.fake import FakeEngine
-from firecrawl_interact.server.gateway import Address
 from firecrawl_interact.server.port import PortEndpoint
 from firecrawl_interact.server.settings import ServerSettings
 from tests.server.conftest import KEY

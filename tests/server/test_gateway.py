@@ -15,7 +15,7 @@ import pytest
 from aiohttp import WSMsgType, web
 
 from firecrawl_interact.server import gateway
-from firecrawl_interact.server.gateway import Address
+from firecrawl_interact.server.address import Address
 
 PATH = "/devtools/browser/0123"
 MEGABYTE = 1024 * 1024

@@ -217,6 +217,19 @@ async def test_no_browser_outlives_a_killed_owner(leftovers: Leftovers):
     assert ([], []) == left
 
 
+async def test_no_browser_outlives_an_owner_that_is_killed_as_its_server_starts(leftovers: Leftovers):
+    """
+    The first browser is there before the server is; it ends with it all the same.
+    """
+    async with running("-c", OWNER) as process:
+        while not leftovers.processes():  # noqa: ASYNC110  # nobody tells of it yet
+            await asyncio.sleep(0.001)
+        process.kill()
+        left = await leftovers.gone(within=10)
+
+    assert ([], []) == left
+
+
 async def test_no_browser_outlives_a_killed_owner_whose_child_lives_on(leftovers: Leftovers):
     """
     A process that holds the owner's descriptors keeps nothing alive.
