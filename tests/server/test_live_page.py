@@ -290,6 +290,27 @@ async def test_bar_goes_to_addresses_opens_turns_and_closes_tabs(stage: Stage, l
     assert ["ready"] == await stage.titles()
 
 
+async def test_row_of_many_tabs_is_scrolled_by_the_wheel_and_stays_there(stage: Stage, look: Look):
+    """
+    Also when a page elsewhere changes its title; only another page that is shown moves it.
+    """
+    async with cdp.connect(stage.browser.engine.endpoint) as hand:
+        for number in range(12):
+            await hand.call("Target.createTarget", {"url": f"data:text/html,<title>Page {number}</title>"})
+        await stage.title_becomes("Page 11")
+        page = await look(CONTROL)
+        await page.get_by_role("tab", name="Page 11").wait_for()
+        await page.hover("#tabs")
+        await page.mouse.wheel(0, -2000)
+        await shows(page, "document.getElementById('tabs').scrollLeft === 0")
+        await stage.goto("data:text/html,<title>Other</title>")
+        await page.get_by_role("tab", name="Other").wait_for()
+
+        assert 0 == await page.evaluate("document.getElementById('tabs').scrollLeft")
+        await hand.call("Target.createTarget", {"url": "data:text/html,<title>Last</title>"})
+        await shows(page, "document.getElementById('tabs').scrollLeft > 0")
+
+
 async def test_keyboard_alone_leads_out_of_the_picture_and_through_the_tabs(stage: Stage, look: Look):
     """
     F6 leaves the picture and comes back to it; arrows turn to other pages, Delete closes one.

@@ -4,11 +4,14 @@ export class Tabs {
   #row;
   #deeds;
   #items = new Map(); // By number. Kept as long as their pages are: the focus stays where it is.
+  #active = null;
   #lost = false; // Whether the focus was on a tab that has gone.
 
   // Without deeds, `{turn, close}`, there is nothing to press.
   constructor(row, deeds = null) {
     [this.#row, this.#deeds] = [row, deeds];
+    // Most mice have one wheel, and it turns the other way.
+    row.addEventListener("wheel", (event) => { if (!event.deltaX) { row.scrollLeft += event.deltaY; } }, { passive: true });
     if (deeds) { row.addEventListener("keydown", (event) => { this.#key(event); }); }
   }
 
@@ -29,7 +32,8 @@ export class Tabs {
       if (this.#row.children[place] !== item) { this.#row.insertBefore(item, this.#row.children[place] ?? null); }
     });
     const item = this.#items.get(active); // For a moment there may be none.
-    item?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    if (this.#active !== active) { item?.scrollIntoView({ block: "nearest", inline: "nearest" }); }
+    this.#active = active;
     if (item && this.#lost) {
       this.#lost = false;
       item.firstChild.focus();
