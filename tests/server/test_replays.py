@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import signal
+import threading
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -70,6 +71,33 @@ async def test_pictures_come_back_as_they_were(store):
 
     assert [b"one", b"two!", None, None] == [await replay.picture(number) for number in (0, 1, 2, -1)]
     assert (7, 1000) == (replay.size, replay.length)
+
+
+async def test_picture_that_nobody_waits_for_any_more_spoils_no_later_one(store, monkeypatch):
+    """
+    It may be written all the same, and later than the next.
+    """
+    writing, go, write = threading.Event(), threading.Event(), replays._write
+
+    def write_late(*args):
+        if not writing.is_set():
+            writing.set()
+            go.wait(30)
+        write(*args)
+
+    monkeypatch.setattr(replays, "_write", write_late)
+    replay = store.begin("a")
+    adding = asyncio.create_task(store.add(replay, b"given up", 0))
+    async with asyncio.timeout(30):
+        await asyncio.to_thread(writing.wait)
+        adding.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await adding
+        await store.add(replay, b"two", 1000)
+        go.set()
+        await store.add(replay, b"three", 2000)
+
+    assert [b"two", b"three"] == [await replay.picture(number) for number in range(len(replay.shots))]
 
 
 async def test_recording_that_becomes_too_large_stops_and_says_so(store, monkeypatch):

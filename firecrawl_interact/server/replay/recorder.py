@@ -87,9 +87,9 @@ class Recorder:
                     replay.note(shown, _now(browser))
                     continue
                 if last is None or shown.data != last.data:
-                    last = shown
                     if not await self._replays.add(replay, shown.data, _now(browser)):
                         return
+                    last = shown
                 await asyncio.sleep(INTERVAL)
         except asyncio.CancelledError:
             newest = feed.cast.frame

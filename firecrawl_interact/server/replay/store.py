@@ -139,10 +139,12 @@ class Replays:
         if replay.size + len(picture) > SESSION_BYTES or not self._make_room(len(picture)):
             replay.cut = True
             return False
-        await asyncio.to_thread(_append, replay.path, picture)
-        replay.shots.append(Shot(at, replay.size, len(picture)))
+        shot = Shot(at, replay.size, len(picture))
+        # Its place is taken first: whoever is cancelled meanwhile does not stop the writing.
         replay.size += len(picture)
         self._size += len(picture)
+        await asyncio.to_thread(_write, replay.path, shot, picture)
+        replay.shots.append(shot)
         replay.length = max(replay.length, at)
         return True
 
@@ -184,8 +186,9 @@ class Replays:
         replay.path.unlink(missing_ok=True)
 
 
-def _append(path: Path, picture: bytes) -> None:
-    with path.open("ab") as file:
+def _write(path: Path, shot: Shot, picture: bytes) -> None:
+    with path.open("r+b") as file:
+        file.seek(shot.offset)
         file.write(picture)
 
 
