@@ -26,7 +26,7 @@ KEY = "fc-SECRET-KEY-OF-THE-SERVER"
 ASK = """
 exec 3<>/dev/tcp/127.0.0.1/{port}
 printf 'GET /json/version HTTP/1.1\\r\\nHost: 127.0.0.1\\r\\nConnection: close\\r\\n\\r\\n' >&3
-timeout 5 grep -m1 -o 'devtools/browser/[0-9a-f-]*' <&3
+timeout 30 grep -m1 -o 'devtools/browser/[0-9a-f-]*' <&3
 """
 
 
@@ -59,7 +59,7 @@ async def as_stranger(script: str) -> str:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         printed, _ = await process.communicate()
     return printed.decode().strip()
 
@@ -94,7 +94,7 @@ async def test_web_pages_reach_no_browser_by_its_own_port(browsers: Browsers):
     """
     base = f"http://127.0.0.1:{await port_of(browsers)}"
     refused = []
-    async with asyncio.timeout(10), aiohttp.ClientSession() as http:
+    async with asyncio.timeout(30), aiohttp.ClientSession() as http:
         async with http.get(f"{base}/json/version") as answer:
             url = (await answer.json())["webSocketDebuggerUrl"]
         async with http.get(f"{base}/json/version", headers={"Host": "evil.example"}) as rebound:
@@ -132,6 +132,22 @@ async def test_programs_run_by_execute_reach_other_sessions_and_find_no_key(
     assert [] == [secret for secret in (KEY, *tokens) if secret in environment.stdout]
 
 
+async def test_programs_run_by_execute_hold_nothing_of_the_server(launcher: ChromiumLauncher):
+    """
+    Besides pipes of their own they have neither the lock of their folder nor any socket.
+    """
+    runs = ProcessRuns()
+    browsers = Browsers(launcher, attendants=[runs])
+    browser = await browsers.create(Wish())
+    async with asyncio.timeout(30):
+        held = await runs.run(browser, "bash", "readlink /proc/$$/fd/*", 10)
+    await browsers.aclose()
+
+    assert {"null", "run-1.sh", "pipe"} == {
+        name.partition(":")[0].rpartition("/")[2] for name in held.stdout.split()
+    }
+
+
 async def test_a_server_logs_no_secret_whatever_it_is_sent(leftovers: object, launcher: ChromiumLauncher):
     """
     The command as users run it, every request logged, as JSON: each line is JSON, none holds key or token.
@@ -149,7 +165,7 @@ async def test_a_server_logs_no_secret_whatever_it_is_sent(leftovers: object, la
         stderr=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(60):
         base = (await process.stdout.readline()).decode().removeprefix("Listening on ").strip()
         port = int(base.rpartition(":")[2])
         async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {KEY}"}) as http:

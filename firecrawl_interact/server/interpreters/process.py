@@ -83,8 +83,9 @@ class Process:
                 for number in (_STDOUT, _STDERR):
                     os.fchown(given[number], user.uid, user.gid)  # For who opens /dev/stdout anew.
                 argv = user.argv(argv, for_good=True)
-            warden = [sys.executable, "-I", "-S", str(_WARDEN), str(_LIFELINE), str(_ANSWERS), str(folder)]
-            child = Child.spawn([*warden, *argv], env, given)
+            warden = [sys.executable, "-I", "-S", str(_WARDEN)]
+            told = [*map(str, (_LIFELINE, _LOCK, _ANSWERS)), str(folder)]
+            child = Child.spawn([*warden, *told, *argv], env, given)
             return cls(
                 Capture(mine[_STDOUT]),
                 Capture(mine[_STDERR]),

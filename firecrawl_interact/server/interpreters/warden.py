@@ -21,11 +21,13 @@ def main(arguments: list[str]) -> int:
     the program gone, nothing of the program stays, not even what left its process group.
 
     Args:
-        arguments: Number of the lifeline's descriptor, number of that on which to say with which
-            status the program ended, its folder, and its command line.
+        arguments: Number of the lifeline's descriptor, number of that which says that the folder is in
+            use, number of that on which to say with which status the program ended, its folder, and
+            its command line.
     """
-    lifeline, answers, folder, *program = arguments
-    os.set_inheritable(int(lifeline), False)
+    lifeline, lock, answers, folder, *program = arguments
+    for ours in (lifeline, lock):
+        os.set_inheritable(int(ours), False)
     os.chdir(folder)
     _adopt()
     woken, waking = os.pipe()
