@@ -173,13 +173,28 @@ def _settings(args: argparse.Namespace) -> ServerSettings:
     from firecrawl_interact.server.settings import ServerSettings
 
     return ServerSettings(
-        public_url=args.public_url, allow_execute=args.allow_execute, profile_dir=args.profile_dir
+        public_url=args.public_url, allow_execute=args.allow_execute, profile_dir=_profile_dir(args)
     )
 
 
 def _serves_others(args: argparse.Namespace) -> bool:
     """Tell whether it is to serve more than this machine."""
     return not _is_loopback(args.host) or args.public_url is not None
+
+
+def _profile_dir(args: argparse.Namespace) -> Path | None:
+    """Refuse a folder that can keep no profiles: else the first session with one would tell."""
+    folder: Path | None = args.profile_dir
+    if folder is not None:
+        from firecrawl_interact.server.profile_store import ProfileFolder
+
+        try:
+            ProfileFolder(folder).prepare()
+        except LocalBrowserError as error:
+            raise InvalidOptionError(
+                f"--profile-dir cannot be used. {error}", option="profile_dir"
+            ) from error
+    return folder
 
 
 def _announce(base_url: str, *, public_url: str | None) -> None:

@@ -96,6 +96,31 @@ class ProfileFolder:
         self._clock = clock
         self._swept = False
 
+    def prepare(self) -> None:
+        """
+        Make the folder where there is none: it may be removed while we run.
+
+        Raises:
+            LocalBrowserError: It cannot be made, or others could write there.
+        """
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            found = self._folder.lstat()
+        except OSError as error:
+            raise self._unusable(error) from error
+        if (
+            not stat.S_ISDIR(found.st_mode)
+            or found.st_uid != os.geteuid()
+            or stat.S_IMODE(found.st_mode) & 0o77
+        ):
+            raise LocalBrowserError(
+                f"Profiles hold logins: {self._folder} must be a folder of this user alone (mode 0700)."
+            )
+        if not self._swept:
+            self._swept = True
+            for left in self._folder.glob(f"*{_PART}"):
+                _remove_if_dead(left)
+
     def claim(self, team: str, name: str) -> FileClaim | None:
         """
         Take the right to save to a profile; None if another server's browser has it.
@@ -103,7 +128,7 @@ class ProfileFolder:
         Raises:
             LocalBrowserError: The folder cannot be made or written to, or others could write there.
         """
-        self._prepare()
+        self.prepare()
         try:
             return FileClaim.take(self._path(team, name, _LOCK))
         except OSError as error:
@@ -122,7 +147,7 @@ class ProfileFolder:
             OSError: The disk is full, or fails.
             LocalBrowserError: The folder cannot be made, or others could write there.
         """
-        self._prepare()
+        self.prepare()
         await asyncio.to_thread(self._save, team, name, left, session_id)
 
     async def list(self, team: str) -> tuple[SavedProfile, ...]:
@@ -142,7 +167,7 @@ class ProfileFolder:
             ProfileExistsError: There is one of this name.
             LocalBrowserError: The folder cannot be made, or others could write there.
         """
-        self._prepare()
+        self.prepare()
         await asyncio.to_thread(self._create, profile)
 
     async def delete(self, team: str, name: str) -> bool:
@@ -167,26 +192,6 @@ class ProfileFolder:
     def _path(self, team: str, name: str, ending: str) -> Path:
         both = f"{len(team)}:{team}{name}".encode(errors="surrogatepass")
         return self._folder / f"{hashlib.sha256(both).hexdigest()}{ending}"
-
-    def _prepare(self) -> None:
-        """Make the folder where there is none: it may be removed while we run."""
-        try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            found = self._folder.lstat()
-        except OSError as error:
-            raise self._unusable(error) from error
-        if (
-            not stat.S_ISDIR(found.st_mode)
-            or found.st_uid != os.geteuid()
-            or stat.S_IMODE(found.st_mode) & 0o77
-        ):
-            raise LocalBrowserError(
-                f"Profiles hold logins: {self._folder} must be a folder of this user alone (mode 0700)."
-            )
-        if not self._swept:
-            self._swept = True
-            for left in self._folder.glob(f"*{_PART}"):
-                _remove_if_dead(left)
 
     def _unusable(self, error: OSError) -> LocalBrowserError:
         return LocalBrowserError(f"Profiles cannot be kept in {self._folder}: {error.strerror}.")

@@ -268,6 +268,27 @@ def test_public_address_must_be_an_origin(capsys: pytest.CaptureFixture[str], ur
     assert "https://browsers.example" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("mode", "reason"), [(0o755, "mode 0700"), (None, "Not a directory")])
+def test_folder_that_can_keep_no_profiles_is_refused_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], mode: int | None, reason: str
+):
+    """
+    Else the first session with a profile would tell.
+    """
+    folder = tmp_path / "profiles"
+    if mode is None:
+        folder.touch()
+        folder /= "within"
+    else:
+        folder.mkdir(mode)
+        folder.chmod(mode)
+    code = main(["serve", "--profile-dir", str(folder)])
+
+    assert 2 == code
+    assert "--profile-dir cannot be used" in (error := capsys.readouterr().err)
+    assert reason in error
+
+
 def test_public_address_with_a_path_is_refused_with_the_reason(capsys: pytest.CaptureFixture[str]):
     """
     Behind a proxy the server needs a name of its own: clients ask for paths from the root.
