@@ -20,7 +20,7 @@ from firecrawl_interact.server.replay.recorder import Recorder
 from firecrawl_interact.server.replay.store import Replays
 from firecrawl_interact.server.runs import CannotRunError, RunOutcome
 from firecrawl_interact.server.screencast import Screencasts
-from firecrawl_interact.server.unprivileged import open_to_all
+from firecrawl_interact.server.unprivileged import open_to_all, user_of_browsers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -62,7 +62,7 @@ class House:
             closed = [path for path in tools.find(language).files if not open_to_all(path)]
             if closed:
                 pytest.skip(f"nobody cannot use {closed[0]}")
-            async with asyncio.timeout(40):
+            async with asyncio.timeout(60):
                 return await self.runs.run(browser, language, code, timeout)
         except CannotRunError as error:
             pytest.skip(str(error))
@@ -138,7 +138,7 @@ async def test_a_program_can_look_into_no_process_of_the_server_or_of_other_sess
     """
     mine, other = await house.session(), await house.session()
     stays = asyncio.create_task(house.run(other, "bash", "touch started; exec sleep 60", timeout=60))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not list(house.folder.glob("*/data/started")):  # noqa: ASYNC110  # it sets no event
             await asyncio.sleep(0.01)
     assert other.engine.user is not None
@@ -250,10 +250,12 @@ async def test_a_tool_that_nobody_can_read_runs_as_root_with_one_warning(
 
 async def test_groups_of_sessions_differ(house: House):
     """
-    Those that run at a time are all told apart, the browsers too.
+    Those that run at a time are all told apart, the browsers too; the user is the one whose limits are read.
     """
     sessions = await asyncio.gather(*(house.session() for _ in range(4)))
-    groups = {browser.engine.user.gid for browser in sessions if browser.engine.user is not None}
+    users = [browser.engine.user for browser in sessions if browser.engine.user is not None]
+    groups = {user.gid for user in users}
 
     assert 4 == len(groups)
     assert 65534 not in groups
+    assert [user_of_browsers()] * 4 == [user.uid for user in users]
