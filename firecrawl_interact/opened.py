@@ -47,7 +47,6 @@ class OpenedSession(InView):
         self._backend = backend
         self._debt = debt
         self._terms = terms
-        self._left: str | None = None  # When and why it is no longer usable.
         self._detached = False
 
     # --- what it is ---------------------------------------------------------------------
@@ -78,13 +77,13 @@ class OpenedSession(InView):
         if self._detached:
             return SessionState.DETACHED
         if self._debt is None:
-            return SessionState.OPEN if self._left is None else SessionState.DETACHED  # It was never ours.
+            return SessionState.OPEN if self._closed is None else SessionState.DETACHED  # It was never ours.
         if self._debt.state is DebtState.EXPIRED:
             return SessionState.UNCONFIRMED
         if self._debt.state is DebtState.PAYING:
             return SessionState.CLOSING
         if self._debt.state is DebtState.OWED:
-            return SessionState.OPEN if self._left is None else SessionState.UNCONFIRMED
+            return SessionState.OPEN if self._closed is None else SessionState.UNCONFIRMED
         return SessionState.CLOSED
 
     @property
@@ -95,7 +94,7 @@ class OpenedSession(InView):
     @property
     def receipt(self) -> CloseReceipt | None:
         """What the provider said at the end; None before the close is confirmed or given up."""
-        if self._debt is None or self._left is None:
+        if self._debt is None or self._closed is None:
             return None
         if self._debt.receipt is not None:
             return self._debt.receipt
@@ -246,7 +245,7 @@ class OpenedSession(InView):
     ) -> None:
         """Warn about a session that nobody closed, and have it ended."""
         debt = getattr(self, "_debt", None)
-        if debt is None or self._left is not None or debt.state is not DebtState.OWED or debt.pid != _pid():
+        if debt is None or self._closed is not None or debt.state is not DebtState.OWED or debt.pid != _pid():
             return
         debt.hub.pay_soon(debt)  # First: under -W error the warning is an exception.
         _warn(f"Unclosed session: {self!r}", ResourceWarning, stacklevel=2, source=self)
@@ -256,20 +255,19 @@ class OpenedSession(InView):
             return
         debt = self._debt
         joins = debt is not None and debt.state is DebtState.PAYING
-        if self._left is not None and not joins:
+        if self._closed is not None and not joins:
             return
-        if self._left is None:
-            now = datetime.now(UTC)
-            self._left = f"{now.isoformat(timespec='seconds')}: {reason}"
-            self._note_closed(reason, now)
+        if self._closed is None:
+            self._note_closed(reason, datetime.now(UTC))
         if debt is not None and debt.pid == os.getpid():
             await close_session(debt, self._terms, body=body)
 
     def _usable(self, used: str) -> None:
         if self._detached and used.startswith(("detach", "async with")):
             _raise_closed(self, used, "it was detached")
-        if self._left is not None:
-            _raise_closed(self, used, self._left)
+        if self._closed is not None:
+            reason, at = self._closed
+            _raise_closed(self, used, f"{at.isoformat(timespec='seconds')}: {reason}")
         if self._debt is not None and self._debt.settled and not self._detached:
             _raise_closed(self, used, "the event loop it belonged to has ended")
 

@@ -87,7 +87,7 @@ class ScrapeSession(Session):
     def state(self) -> SessionState:
         """Where in its life it is; open from the start, though the first run makes the browser."""
         self._debt = self._scraping.debt
-        if self._debt is None and self._left is not None:
+        if self._debt is None and self._closed is not None:
             return SessionState.CLOSED
         return super().state
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable, Coroutine
-from contextlib import nullcontext
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -138,8 +137,11 @@ class Patience:
                 try:
                     # An anyio scope cancels again at every turn of the loop; without its own
                     # shield this would spin for as long as the provider takes.
-                    with _shield() if self._shield else nullcontext():
-                        await asyncio.wait((task,), timeout=left)
+                    if self._shield:
+                        with _shield():
+                            await _ended(task, left)
+                    else:
+                        await _ended(task, left)
                 except asyncio.CancelledError as error:
                     self._collect(error, loop.time())
                     deadline = self._sooner(deadline, after_cancel)
@@ -185,6 +187,29 @@ async def settle(
     patience = Patience()
     await patience.settle(task, timeout=timeout, after_cancel=after_cancel)
     return patience.caught
+
+
+async def _ended(task: asyncio.Task[Any], timeout: float | None) -> None:
+    """
+    Wait for the end of one task, at most *timeout* seconds; a cancellation is not passed on to it.
+
+    What ``asyncio.wait`` does for many tasks, in half the time: every session waits twice.
+    """
+    loop = task.get_loop()
+    waiter = loop.create_future()
+
+    def wake(_: object = None) -> None:
+        if not waiter.done():
+            waiter.set_result(None)
+
+    timer = None if timeout is None else loop.call_later(timeout, wake)
+    task.add_done_callback(wake)
+    try:
+        await waiter
+    finally:
+        task.remove_done_callback(wake)
+        if timer is not None:
+            timer.cancel()
 
 
 def _is_level(error: BaseException) -> bool:

@@ -108,7 +108,9 @@ def added_up(receipts: Sequence[CloseReceipt]) -> CloseReceipt:
 
     One without a duration only repeats what was said before; alone it counts.
     """
-    *_, last = receipts
+    *earlier, last = receipts
+    if not earlier:
+        return last
     counted = [receipt for receipt in receipts if receipt.duration is not None]
     if not counted:
         return last

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from firecrawl_interact.backends.base import Backend
 from firecrawl_interact.errors import TransportTimeoutError
 from firecrawl_interact.transport.deadline import Deadline
-
-if TYPE_CHECKING:
-    from firecrawl_interact.backends.base import Backend
 
 
 async def make_ready(backend: Backend, *, within: float) -> None:
@@ -18,6 +14,8 @@ async def make_ready(backend: Backend, *, within: float) -> None:
     Raises:
         TransportTimeoutError: It took more than *within* seconds; nothing was sent.
     """
+    if type(backend).ready is Backend.ready:
+        return  # Nothing to do: most backends.
     try:
         with Deadline(within):
             await backend.ready()

@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 import warnings
+from datetime import UTC, datetime
 
 import pytest
 import uvloop
@@ -194,7 +195,7 @@ def test_failing_delete_does_not_hold_the_loops_end(backend):
     assert SessionState.OPEN is session.state
     outstanding.clear()
     backend._sessions["s1"].alive = False
-    session._left = "given up by the test"
+    session._note_closed("given up by the test", datetime.now(UTC))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
