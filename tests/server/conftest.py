@@ -143,7 +143,7 @@ async def crash(server: Server, session_id: str) -> None:
     assert isinstance(engine, FakeEngine)
     engine.crash()
     await asyncio.sleep(0)  # The table hears of it in the loop's next round.
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await server.browsers.end(browser)
 
 
@@ -168,7 +168,7 @@ class Leftovers:
         """Return the names of what is in the folder for temporary files."""
         return sorted(path.name for path in self.folder.iterdir())
 
-    async def gone(self, within: float = 5) -> tuple[list[int], list[str]]:
+    async def gone(self, within: float = 30) -> tuple[list[int], list[str]]:
         """Wait until there is neither process nor folder, or give up; return what is left."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within):
@@ -239,14 +239,14 @@ class Viewer:
 
     async def frame(self) -> bytes:
         """Wait for the next picture."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while (message := await self.socket.receive()).type is not aiohttp.WSMsgType.BINARY:
                 assert message.type is aiohttp.WSMsgType.TEXT
         return message.data
 
     async def told(self, until: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
         """Wait for the words that meet a condition."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while True:
                 message = await self.socket.receive()
                 assert message.type in {aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY}
@@ -305,7 +305,7 @@ class Stage:
 
     async def title_becomes(self, wanted: str, doing: Callable[[], Awaitable[None]] | None = None) -> None:
         """Wait until a page has that title, and do something again and again until then."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while wanted not in await self.titles():
                 if doing is not None:
                     await doing()

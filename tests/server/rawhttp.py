@@ -46,7 +46,7 @@ def head(
     return b"\r\n".join([start, *lines]) + b"\r\n\r\n"
 
 
-async def exchange(port: int, request: bytes, *, within: float = 5) -> Reply:
+async def exchange(port: int, request: bytes, *, within: float = 30) -> Reply:
     """Send bytes, and read until the server closes, or fail."""
     async with asyncio.timeout(within):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -258,7 +258,7 @@ async def test_the_end_of_the_application_ends_its_browsers(serve: Serve):
     browser = await browser_of(server)
     server.browsers.launcher.delay = 3600
     creating = asyncio.create_task(server.ask("POST", "/v2/interact", {}))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not server.browsers._starting:  # noqa: ASYNC110  # Nothing tells when a request has come.
             await asyncio.sleep(0)
         await server.runner.cleanup()

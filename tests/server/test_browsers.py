@@ -87,7 +87,7 @@ async def fakes(clock) -> AsyncIterator[FakeBrowsers]:
 
 async def gone(browser: Browser) -> None:
     """Wait for an end that began by itself."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await asyncio.wait((browser.engine.exited,))
         await asyncio.sleep(0)  # The table hears of it in the loop's next round.
         await asyncio.wait((browser.ending,))
@@ -102,7 +102,7 @@ async def test_the_id_is_a_uuid7_dated_by_the_beginning_of_the_request(clock):
     begun = clock.now
     creating = asyncio.create_task(browsers.create(Wish()))
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await launcher.asked.wait()
         clock.now += 7
         launcher.go.set()
@@ -121,7 +121,7 @@ async def test_a_browser_is_listed_once_it_runs(clock):
     launcher = HeldLauncher()
     browsers = Browsers(launcher, clock=clock)
     creating = asyncio.create_task(browsers.create(Wish(team="t")))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await launcher.asked.wait()
         before = browsers.list()
         launcher.go.set()
@@ -140,7 +140,7 @@ async def test_a_create_nobody_waits_for_still_makes_the_browser(clock):
     launcher = HeldLauncher()
     browsers = Browsers(launcher, clock=clock)
     creating = asyncio.create_task(browsers.create(Wish()))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await launcher.asked.wait()
         creating.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -372,7 +372,7 @@ async def test_a_repeated_end_shares_one_stop(clock):
     launcher = HeldEngines()
     browsers = Browsers(launcher, clock=clock)
     browser = await browsers.create(Wish())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         ends = [asyncio.create_task(browsers.end(browser)) for _ in range(3)]
         await asyncio.sleep(0)
         ends[0].cancel()
@@ -451,7 +451,7 @@ async def test_closing_ends_all_and_takes_no_more(clock):
     launcher.go.clear()
     launcher.asked.clear()
     creating = asyncio.create_task(browsers.create(Wish()))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await launcher.asked.wait()
         await browsers.aclose()
         await browsers.aclose()
@@ -506,7 +506,7 @@ async def test_end_that_is_tried_again_is_told_to_attendants_once(clock):
     browser = await browsers.create(Wish())
     launcher.last.go.set()
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert [False, True] == [await browsers.end(browser), await browsers.end(browser)]
     assert (1, 2) == (witness.ends, launcher.last.stops)
     await browsers.aclose()
@@ -520,7 +520,7 @@ async def test_start_that_fails_gives_its_place_back_though_the_engine_does_not_
     browsers = Browsers(launcher, clock=clock, limit=1, attendants=[Refuser()])
     for _ in range(2):
         creating = asyncio.create_task(browsers.create(SAVER))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while launcher.last is None:  # noqa: ASYNC110  # it sets no event
                 await asyncio.sleep(0)
             launcher.last.go.set()

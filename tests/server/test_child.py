@@ -39,7 +39,7 @@ async def test_a_child_whose_number_was_another_groups_is_waited_for_once(monkey
     ended = os.WEXITED | os.WNOWAIT
     os.waitid(os.P_PID, process.pid, ended)  # noqa: ASYNC222  # the loop must not see its end yet
     child._reap_late()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         reason = await process.exited
 
     assert ENDED_WELL == reason

@@ -30,7 +30,7 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become ano
 
 async def ask(endpoint: Endpoint, method: str) -> dict:
     """Send one CDP command to a browser and return the result."""
-    async with asyncio.timeout(5), connect(endpoint) as browser:
+    async with asyncio.timeout(30), connect(endpoint) as browser:
         return await browser.call(method)
 
 
@@ -94,7 +94,7 @@ async def test_crash_is_told_with_its_reason(launcher: ChromiumLauncher, leftove
     browser = await launcher.launch(SPEC)
     for pid in leftovers.processes():
         os.kill(pid, signal.SIGKILL)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         reason = await asyncio.shield(browser.exited)
     await browser.stop()
 
@@ -154,7 +154,7 @@ async def test_browser_that_dies_at_once_is_an_error_with_its_last_words(
     """
     The error says how the program ended and what it said, and nothing is left.
     """
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         with pytest.raises(LocalBrowserError, match=text):
             await ChromiumLauncher(program(script)).launch(SPEC)
 
@@ -179,7 +179,7 @@ async def test_browser_that_never_listens_is_an_error_and_is_killed(
     """
     monkeypatch.setattr(chromium, "LAUNCH_TIMEOUT", 0.2)
     monkeypatch.setattr(chromium, "STOP_GRACE", 0.1)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         with pytest.raises(LocalBrowserError, match="did not listen in time"):
             await ChromiumLauncher(program(script)).launch(SPEC)
 

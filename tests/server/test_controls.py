@@ -67,14 +67,14 @@ class Real:
 
     async def until(self, expression: str) -> None:
         """Wait until an expression is true in the page."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not await self.value(expression):  # noqa: ASYNC110  # pages set no event
                 await asyncio.sleep(0.01)
 
 
 async def shown(desk: Desk, titles: list[str]) -> list[tabs.PageInfo]:
     """Wait until the pages have these titles, and return them."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             pages = await tabs.pages(desk)
             if titles == [page.title for page in pages]:
@@ -91,7 +91,7 @@ async def running(**wish: Any) -> AsyncIterator[Real]:
     controls = Controls()
     browsers = Browsers(ChromiumLauncher(), attendants=[controls])
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             browser = await browsers.create(Wish(**wish))
         yield Real(browser, browsers, controls)
     finally:
@@ -108,7 +108,7 @@ async def shared() -> AsyncIterator[Real]:
 @pytest_asyncio.fixture(loop_scope="module")
 async def real(shared: Real) -> Real:
     """The shared browser, with the page as if it were new and nothing held."""
-    async with asyncio.timeout(20), shared.controls.at(shared.browser) as desk:
+    async with asyncio.timeout(60), shared.controls.at(shared.browser) as desk:
         desk.clipboard, desk.held = "", 0
         await tabs.goto(desk, "data:text/html," + quote(PAGE % json.dumps(LOGGED)))
         # What is left of the pointer and of the wheel belongs to the page before.
@@ -417,7 +417,7 @@ async def test_a_browser_that_ends_meanwhile_is_told_of():
     """
 
     async def wait_for_ever(real: Real) -> None:
-        async with asyncio.timeout(5), real.controls.at(real.browser) as desk:
+        async with asyncio.timeout(30), real.controls.at(real.browser) as desk:
             tab = await desk.tab()
             working.set()
             await tab.call("Runtime.evaluate", expression="new Promise(() => 0)", awaitPromise=True)
@@ -425,7 +425,7 @@ async def test_a_browser_that_ends_meanwhile_is_told_of():
     working = asyncio.Event()
     async with running() as real:
         call = asyncio.create_task(wait_for_ever(real))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await working.wait()
             await real.browsers.end(real.browser)
             with pytest.raises(NoBrowserError):

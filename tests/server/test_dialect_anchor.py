@@ -287,7 +287,7 @@ async def test_a_browser_that_died_reads_failed(serve: Serve):
     browser = server.browsers.get(session_id)
     browser.engine.crash()
     await asyncio.sleep(0)  # The table hears of it in the loop's next round.
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await server.browsers.end(browser)
     got = await server.ask("GET", f"/v1/sessions/{session_id}")
     ended = await server.ask("DELETE", f"/v1/sessions/{session_id}")

@@ -85,7 +85,7 @@ async def started(**body: Any) -> AsyncIterator[Session]:
     base = f"http://127.0.0.1:{runner.addresses[0][1]}"
     try:
         async with aiohttp.ClientSession(base, headers={"anchor-api-key": KEY}) as http:
-            async with asyncio.timeout(20), http.post(SESSION, json=body) as answer:
+            async with asyncio.timeout(60), http.post(SESSION, json=body) as answer:
                 made = (await answer.json())["data"]
             yield Session(http, made["id"], made)
     finally:
@@ -102,7 +102,7 @@ async def shared() -> AsyncIterator[Session]:
 @pytest_asyncio.fixture(loop_scope="module")
 async def session(shared: Session) -> Session:
     """The shared session, with the page as if it were new."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await shared.do("clipboard", text="")
         await shared.do("goto", url="data:text/html," + quote(PAGE))
     return shared
@@ -199,7 +199,7 @@ async def test_a_start_opens_the_address_it_was_given():
     The first page is there.
     """
     async with started(session={"initial_url": "data:text/html,<title>First</title>"}) as session:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while (title := await session.title()) != "First":  # Until it is read in.
                 pass
 

@@ -40,7 +40,7 @@ class House:
 
     async def connected(self, number: int) -> None:
         """Wait until so many connections are open."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(self.connections) != number:  # noqa: ASYNC110  # nothing tells
                 await asyncio.sleep(0.005)
 
@@ -50,14 +50,14 @@ Open = Callable[..., Awaitable[House]]
 
 @pytest.fixture
 async def house(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Open]:
-    """Start servers; `patience` is for heads, bodies and whatever is thrown away."""
+    """Start servers; `patience` is for bodies, whatever is thrown away, and heads unless said otherwise."""
     runners = []
 
-    async def start(*, patience: float = 60, most: int = 1000) -> House:
+    async def start(*, patience: float = 60, for_head: float | None = None, most: int = 1000) -> House:
         monkeypatch.setattr(received, "BODY_TIMEOUT", patience)
         monkeypatch.setattr(listening, "_LINGER", patience)
         browsers, porter = FakeBrowsers(), Porter(most)
-        runner = runner_for(build_app(browsers=browsers, key=KEY), porter, head_timeout=patience)
+        runner = runner_for(build_app(browsers=browsers, key=KEY), porter, head_timeout=for_head or patience)
         await runner.setup()
         runners.append(runner)
         await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -88,7 +88,7 @@ async def test_who_sends_a_byte_at_a_time_is_shown_out(house: Open):
     reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
     writer.write(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ")
     sent = 0
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not reader.at_eof() and reader.exception() is None:  # A reset is an end as well.
             writer.write(b"a")
             sent += 1
@@ -116,7 +116,7 @@ async def test_a_body_that_does_not_come_is_not_awaited_for_long(house: Open, pa
     """
     Neither for those who have the key nor at the one form that is read without.
     """
-    door = await house(patience=0.1)
+    door = await house(patience=0.1, for_head=60)
     headers = {**SHOWN, "Content-Length": "100", "Origin": "http://127.0.0.1"}
     reply = await exchange(door.port, head(f"POST {path} HTTP/1.1", headers) + b"{")
 
@@ -128,7 +128,7 @@ async def test_a_body_that_nobody_reads_is_not_awaited_for_long(house: Open):
     """
     Without a key the answer comes at once, and the connection ends soon after.
     """
-    door = await house(patience=0.1)
+    door = await house(patience=0.1, for_head=60)
     reply = await exchange(door.port, head("POST /v2/interact HTTP/1.1", {"Content-Length": "100"}) + b"{")
 
     assert 401 == reply.status
@@ -161,7 +161,7 @@ async def test_who_is_being_answered_is_not_shown_out(house: Open):
     creating = asyncio.create_task(
         exchange(door.port, head("POST /v2/interact HTTP/1.1", {**SHOWN, "Content-Length": "0"}))
     )
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not door.browsers._starting:  # noqa: ASYNC110  # nothing tells when a request has come
             await asyncio.sleep(0)
     door.porter.look(door.connections)
@@ -245,7 +245,7 @@ async def test_a_body_that_is_not_what_its_headers_say_is_refused(
     """
     It is the sender's fault, and no accident of the server's.
     """
-    door = await house(patience=0.5)
+    door = await house(patience=0.5, for_head=60)
     shown = {**SHOWN, **headers, "Origin": "http://127.0.0.1"}
     reply = await exchange(door.port, head(f"POST {path} HTTP/1.1", shown) + body)
 

@@ -297,7 +297,7 @@ async def test_names_of_profiles_are_data(two: Two, name: str):
     """
     Whatever they look like, they are taken or refused in words, and found again under that name only.
     """
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         made = await two.server.ask("POST", "/v2/interact", {"profile": {"name": name}})
         other = await two.server.ask(
             "POST", "/v2/interact", {"profile": {"name": name}}, Authorization=f"Bearer {OTHER}"

@@ -102,7 +102,7 @@ async def gate(address: Address) -> AsyncIterator[Gate]:
 
 @pytest.fixture
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
-    async with asyncio.timeout(20), aiohttp.ClientSession() as session:
+    async with asyncio.timeout(60), aiohttp.ClientSession() as session:
         yield session
 
 
@@ -313,7 +313,7 @@ async def test_caller_that_lost_its_power_is_noticed(http: aiohttp.ClientSession
         except PermissionError:
             pytest.skip("only root can cut a connection without a word")
         caller._response.connection.transport.abort()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await door.ended.wait()
         await caller.close()
 
@@ -401,13 +401,15 @@ async def test_plain_request_is_told_to_upgrade(http: aiohttp.ClientSession):
         assert 426 == answer.status
 
 
-async def test_browser_that_takes_no_connection_is_a_502(http: aiohttp.ClientSession, unused_tcp_port: int):
+async def test_browser_that_takes_no_connection_is_a_502(http: aiohttp.ClientSession):
     """
     A port where nobody listens is the gateway's fault in the caller's eyes, and nothing hangs.
     """
-    async with gate(Address(host="127.0.0.1", port=unused_tcp_port, path=PATH)) as door:
-        with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
-            await http.ws_connect(door.url)
+    with socket.socket() as held:  # Nobody else can listen there meanwhile.
+        held.bind(("127.0.0.1", 0))
+        async with gate(Address(host="127.0.0.1", port=held.getsockname()[1], path=PATH)) as door:
+            with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
+                await http.ws_connect(door.url)
 
     assert 502 == caught.value.status
 

@@ -28,7 +28,7 @@ async def cdp_url(launcher: ChromiumLauncher) -> AsyncIterator[str]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}/v2/interact"
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(60):
         async with aiohttp.ClientSession() as http, http.post(url, json={}) as answer:
             made = await answer.json()
         yield made["cdpUrl"]

@@ -89,7 +89,7 @@ async def test_nothing_of_a_program_outlives_its_browser(
     browsers = Browsers(launcher, attendants=[runs])
     browser = await browsers.create(Wish())
     running = asyncio.create_task(runs.run(browser, language, BUSY[language], 60))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await started(leftovers)
         await browsers.end(browser)
         await asyncio.wait((running,))
@@ -110,7 +110,7 @@ async def test_nothing_of_a_program_outlives_its_time_limit(
     browsers = Browsers(launcher, attendants=[runs])
     browser = await browsers.create(Wish())
     before = set(leftovers.processes())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         outcome = await runs.run(browser, language, BUSY[language], 1)
         while set(leftovers.processes()) - before:  # noqa: ASYNC110  # the kernel sets no event
             await asyncio.sleep(0.01)
@@ -129,7 +129,7 @@ async def test_nothing_of_a_program_outlives_a_killed_server(leftovers: Leftover
         status, made = await post(http, f"{base}/v2/interact", {})
         body = {"code": BUSY[language], "language": language}
         running = asyncio.create_task(post(http, f"{base}/v2/interact/{made['id']}/execute", body))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await started(leftovers)
             process.kill()
             with pytest.raises(aiohttp.ClientError):
@@ -164,7 +164,7 @@ async def test_a_caller_who_left_leaves_no_busy_interpreter(launcher: ChromiumLa
     browsers = Browsers(launcher, attendants=[runs])
     browser = await browsers.create(Wish())
     running = asyncio.create_task(runs.run(browser, "python", BUSY["python"], 60))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await started(leftovers)
         running.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -50,7 +50,7 @@ class Programs:
     async def run(self, language: str, code: str, timeout: float = 20) -> RunOutcome:
         """Run one; skip where there is nothing to run it with."""
         try:
-            async with asyncio.timeout(40):
+            async with asyncio.timeout(60):
                 return await self.runs.run(self.browser, language, code, timeout)
         except CannotRunError as error:
             pytest.skip(str(error))
@@ -291,7 +291,7 @@ async def test_what_is_printed_between_runs_is_nobodys(programs: Programs):
         "task = asyncio.create_task(later())"
     )
     await programs.run(PYTHON, code)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while (await programs.run(PYTHON, "printed.is_set()")).result != "True":
             pass
     outcome = await programs.run(PYTHON, "task.done()")
@@ -361,11 +361,11 @@ async def test_an_interpreter_that_dies_between_two_runs_fails_neither(programs:
     """
     code = "import asyncio, os\nx = 1\nasyncio.get_running_loop().call_later(0.01, os._exit, 7)\nos.getpid()"
     first = await programs.run(PYTHON, code)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while Path(f"/proc/{first.result}").exists():  # noqa: ASYNC110  # the kernel sets no event
             await asyncio.sleep(0.01)
     process = programs.runs._desks[programs.browser.id]._processes[PYTHON]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not process.over:  # noqa: ASYNC110  # the same
             await asyncio.sleep(0.01)
     second = await programs.run(PYTHON, "'x' in dir()")
@@ -437,7 +437,7 @@ async def test_the_end_of_the_browser_ends_the_run(programs: Programs):
     await other.run(BASH, "true")
     running = asyncio.create_task(other.run(BASH, "touch started; sleep 60"))
     folder = programs.runs._desks[other.browser.id]._folder.data
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not (folder / "started").exists():  # noqa: ASYNC110  # the program sets no event
             await asyncio.sleep(0.01)
         await programs.browsers.end(other.browser)

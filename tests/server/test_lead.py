@@ -44,7 +44,7 @@ async def leading(fakes: Launcher) -> AsyncIterator[LeadLauncher]:
     """A launcher whose first browser is on its way; none may be left in the end."""
     launcher = LeadLauncher(fakes)
     launcher.lead()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         yield launcher
         await launcher.aclose()
 
@@ -120,7 +120,7 @@ async def test_one_that_nobody_asks_for_is_given_up(fakes: Launcher, monkeypatch
     monkeypatch.setattr(lead_module, "PATIENCE", 1e-6)
     launcher = LeadLauncher(fakes)
     launcher.lead()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         gone = await started(fakes)
         await until(gone.exited.done)
         got = await launcher.launch(PLAIN)

@@ -38,7 +38,7 @@ async def frame_and_ping(viewer: Viewer) -> tuple[bytes, bytes]:
     Wait for the next picture and the ping that follows it, and do not answer.
     """
     frame = b""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while (message := await viewer.socket.receive()).type is not WSMsgType.PING:
             frame = message.data if message.type is WSMsgType.BINARY else frame
     return frame, message.data
@@ -316,7 +316,7 @@ async def test_viewer_that_leaves_leaves_nothing_behind(stage: Stage):
         await viewer.frame()
 
         assert 1 == stage.browser._connections
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while stage.browser._connections:  # noqa: ASYNC110  # the server tells nobody
             await asyncio.sleep(0.01)
 

@@ -205,7 +205,7 @@ async def test_process_killed_while_it_saves_leaves_the_old_state(store, left, f
     killed = await asyncio.create_subprocess_exec(
         sys.executable, "-c", KILLED, str(folder), env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         status = await killed.wait()
     parts = list(folder.glob("*.part"))
 

@@ -90,7 +90,7 @@ async def visit(browser: Browser, site: str, script: str) -> Any:
         if method == "Page.loadEventFired":
             loaded.set()
 
-    async with asyncio.timeout(20), cdp.connect(browser.engine.endpoint, note) as connection:
+    async with asyncio.timeout(60), cdp.connect(browser.engine.endpoint, note) as connection:
         page = await cdp.attach(connection, (await connection.pages())[0])
         await connection.call("Page.enable", session=page)
         await connection.call("Page.navigate", {"url": site}, session=page)
@@ -156,7 +156,7 @@ async def test_a_browser_that_crashes_leaves_what_was_saved_before(browsers, sit
     await visit(crashing, site, "localStorage.clear()")
     crashing.engine._child.signal(signal.SIGKILL)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await asyncio.wait((crashing.engine.exited,))
         await browsers.end(crashing)
     assert Status.FAILED is crashing.status
@@ -172,7 +172,7 @@ async def test_a_client_that_closes_the_browser_itself_saves_too(browsers, site)
     await visit(saver, site, LOG_IN)
     async with cdp.connect(saver.engine.endpoint) as connection:
         await connection.tell("Browser.close")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await asyncio.wait((saver.engine.exited,))
     await browsers.end(saver)
 

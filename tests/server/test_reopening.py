@@ -98,7 +98,7 @@ async def test_a_page_that_asks_is_told_no_and_goes_on(browser: Browser):
     """
     asking = "data:text/html,<title>no</title><script>alert(1); document.title = confirm('Go on?')</script>"
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await reopen(browser, asking)
 
     assert "false" == await evaluate(browser, "document.title")

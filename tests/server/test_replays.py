@@ -337,10 +337,10 @@ async def test_browser_that_hangs_holds_up_neither_picture_nor_end(real, monkeyp
     It takes connections and says nothing: who asks for a picture is told, and its end does not wait for one.
     """
     app, base = real
-    monkeypatch.setattr(cdp, "CALL_TIMEOUT", 0.1)
     monkeypatch.setattr(browsers, "ENDING_GRACE", 60)
-    async with asyncio.timeout(10), aiohttp.ClientSession(base) as http:
+    async with asyncio.timeout(30), aiohttp.ClientSession(base) as http:
         browser = await app[BROWSERS].create(Wish())
+        monkeypatch.setattr(cdp, "CALL_TIMEOUT", 0.1)
         os.killpg(browser.engine._child.pid, signal.SIGSTOP)
         async with http.get(f"/live/{browser.id}/frame?token={browser.watch_token}") as answer:
             told = answer.status

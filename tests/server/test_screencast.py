@@ -25,7 +25,7 @@ async def picture(feed: Feed) -> Frame:
     """
     Wait for the next frame.
     """
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not isinstance(shown := await feed.next(), Frame):
             assert shown is not None
     return shown
@@ -36,7 +36,7 @@ async def until_still(feed: Feed) -> None:
     Wait until the stream of frames has come to a stop: nobody takes them.
     """
     before: Any = None
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while before is not feed.cast.frame:
             before = feed.cast.frame
             await asyncio.sleep(0.1)
@@ -53,7 +53,7 @@ async def test_ten_viewers_cost_one_screencast_and_none_costs_nothing(stage: Sta
             await viewer.frame()
 
         assert 1 == stage.commands["Page.startScreencast"]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while stage.browser._connections:  # noqa: ASYNC110  # the server tells nobody
             await asyncio.sleep(0.01)
     async with stage.view("liveViewUrl") as viewer:
@@ -114,7 +114,7 @@ async def test_feed_ends_with_the_browser(stage: Stage):
     async with casts.watch(stage.browser) as feed:
         await picture(feed)
         await casts.ending(stage.browser)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             left = [shown async for shown in feed]
 
     assert not [shown for shown in left if isinstance(shown, Frame)]
@@ -127,7 +127,7 @@ async def test_feed_of_a_browser_that_cannot_be_reached_ends_at_once(stage: Stag
     """
     browser, casts = stage.browser, Screencasts()
     await stage.browsers.end(browser)
-    async with asyncio.timeout(5), casts.watch(browser) as feed:
+    async with asyncio.timeout(30), casts.watch(browser) as feed:
         assert None is await feed.next()
 
 
@@ -152,7 +152,7 @@ async def test_titles_that_change_by_themselves_are_seen(stage: Stage):
     """
     await stage.goto("data:text/html,<title>one</title>")
     casts = Screencasts()
-    async with asyncio.timeout(5), casts.watch(stage.browser) as feed:
+    async with asyncio.timeout(30), casts.watch(stage.browser) as feed:
         await picture(feed)
         await feed.cast.stage.call("Runtime.evaluate", {"expression": "document.title='two'"})
         while not [tab for tab in feed.cast.scene.tabs if tab.title == "two"]:

@@ -60,7 +60,7 @@ async def spare_ready(http: aiohttp.ClientSession, base: str) -> None:
     """
     Wait until the dashboard shows a spare.
     """
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             async with http.get(f"{base}/dashboard/sessions") as answer:
                 if (await answer.json())["spares"]:

@@ -65,7 +65,7 @@ async def make(launcher_of_fakes: Launcher) -> AsyncIterator[Callable[..., Spare
 
 async def until(what: Callable[[], bool]) -> None:
     """Give the loop turns until something holds."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not what():  # noqa: ASYNC110  # a refill sets no event
             await asyncio.sleep(0)
 
@@ -104,7 +104,7 @@ async def test_a_spare_under_way_is_waited_for(make, launcher_of_fakes: Launcher
     asking = asyncio.create_task(spares.launch(PLAIN))
     await until(lambda: launcher_of_fakes.starts > 0)
     launcher_of_fakes.held.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         engine = await asking
 
     assert engine in launcher_of_fakes.engines
@@ -198,7 +198,7 @@ async def test_real_spares_end_with_the_launcher(launcher: ChromiumLauncher):
     """
     spares = SpareLauncher(launcher, 1)
     spares.fill()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         got = await spares.launch(PLAIN)
         assert got.endpoint is not None
         await got.stop()
