@@ -13,18 +13,31 @@ LONGEST_PAUSE = 86_400  # Seconds, a day.
 
 def string(option: str, value: object, *, empty: bool = False) -> str:
     """Return a text; the refusal does not repeat it, since it may be a secret."""
-    if isinstance(value, str) and (value or empty):
+    if isinstance(value, str) and (value or empty) and _encodable(value):
         return value
     expected = "text" if empty else "text that is not empty"
     raise InvalidOptionError(f"{option} must be {expected}.", option=option)
 
 
-def strings(option: str, values: Iterable[object]) -> list[str]:
+def optional_string(option: str, value: object) -> str | None:
+    """Return a text that is not empty, or None."""
+    return None if value is None else string(option, value)
+
+
+def strings(option: str, values: object) -> list[str]:
     """Return several texts, none of them empty or with a comma in it: filters join them with commas."""
-    given: list[object] = [None] if isinstance(values, str) else list(values)
-    if all(isinstance(each, str) and each and "," not in each for each in given):
-        return cast("list[str]", given)
+    if isinstance(values, Iterable) and not isinstance(values, str):
+        given = list(cast("Iterable[object]", values))
+        if all(isinstance(each, str) and each and "," not in each and _encodable(each) for each in given):
+            return cast("list[str]", given)
     raise InvalidOptionError(f"{option} must be several texts, not empty and without commas.", option=option)
+
+
+def flag(option: str, value: object) -> bool | None:
+    """Return a switch that may be left open."""
+    if value is None or type(value) is bool:
+        return value
+    raise InvalidOptionError(f"{option} must be True, False or None.", option=option)
 
 
 def whole(option: str, value: object) -> int:
@@ -56,8 +69,14 @@ def instant(option: str, value: object) -> str | None:
 
 def boolean(option: str, value: object) -> str | None:
     """Return a flag as a query spells it."""
-    if value is None:
-        return None
-    if type(value) is bool:
-        return "true" if value else "false"
-    raise InvalidOptionError(f"{option} must be True, False or None.", option=option)
+    given = flag(option, value)
+    return None if given is None else str(given).lower()
+
+
+def _encodable(text: str) -> bool:
+    """Tell whether it can be sent: half a surrogate pair is no character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

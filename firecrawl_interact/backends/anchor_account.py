@@ -9,7 +9,14 @@ from urllib.parse import quote
 
 import attrs
 
-from firecrawl_interact.backends._arguments import boolean, instant, strings
+from firecrawl_interact.backends._arguments import (
+    boolean,
+    flag,
+    instant,
+    optional_string,
+    string,
+    strings,
+)
 from firecrawl_interact.backends._hosted import segment
 from firecrawl_interact.backends.anchor_body import LONGEST_PROFILE_NAME
 from firecrawl_interact.backends.anchor_reading import duration, number
@@ -64,10 +71,10 @@ class AnchorProfiles:
             segment(from_session)
         body = profiles.ProfileRequest(
             name=_name(name),
-            description=description,
+            description=optional_string("description", description),
             source=None if from_session is None else "session",
             session_id=from_session,
-            dedicated_sticky_ip=dedicated_sticky_ip,
+            dedicated_sticky_ip=flag("dedicated_sticky_ip", dedicated_sticky_ip),
         )
         await self._calls.change("POST", "", profiles.ProfileChangedReply, body)
 
@@ -127,11 +134,11 @@ class AnchorFilters:
             "domains": _joined("domains", self.domains),
             "created_from": instant("created_from", self.created_from),
             "created_to": instant("created_to", self.created_to),
-            "batch_id": self.batch_id,
+            "batch_id": optional_string("batch_id", self.batch_id),
             "task_initiated": boolean("task_initiated", self.task_initiated),
             "proxy": boolean("proxy", self.proxy),
             "extra_stealth": boolean("extra_stealth", self.extra_stealth),
-            "profile_name": self.profile_name,
+            "profile_name": optional_string("profile_name", self.profile_name),
         }
         return {name: value for name, value in found.items() if value is not None}
 
@@ -155,15 +162,31 @@ async def pages(
         **filters.query(),
     }
     if search is not None:
-        query["search"] = search
+        query["search"] = string("search", search)
     if status is not None:
-        query["status"] = status
+        query["status"] = string("status", status)
     for number_ in range(1, MOST_PAGES + 1):
         page = (await calls.get("", wire.ListReply, query={"page": number_, **query})).data
         for row in page.sessions:
             yield _past(row, info(row))
         if number_ >= page.total_pages or not page.sessions:
             return
+
+
+def filters_of(filters: object) -> AnchorFilters:
+    """
+    Return filters; all sessions where there are none.
+
+    Raises:
+        InvalidOptionError: Something else was given.
+    """
+    if filters is None:
+        return AnchorFilters()
+    if isinstance(filters, AnchorFilters):
+        return filters
+    raise InvalidOptionError(
+        f"filters must be AnchorFilters or None, not {type(filters).__name__}.", option="filters"
+    )
 
 
 def check_paging(sort_by: object, page_size: object) -> None:
@@ -208,7 +231,7 @@ def _profile(item: profiles.ProfileItem) -> AnchorProfile:
 
 def _name(name: object) -> str:
     if isinstance(name, str) and 1 <= len(name) <= LONGEST_PROFILE_NAME:
-        return name
+        return string("name", name)
     raise InvalidOptionError(
         f"The name of a profile must be text of 1 to {LONGEST_PROFILE_NAME} characters.", option="name"
     )

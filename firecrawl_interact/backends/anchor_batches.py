@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import attrs
 
-from firecrawl_interact.backends._arguments import instant
+from firecrawl_interact.backends._arguments import flag, instant
 from firecrawl_interact.backends._hosted import segment
 from firecrawl_interact.backends.anchor_calls import checked
 from firecrawl_interact.errors import CloseError, InvalidOptionError
@@ -91,13 +92,15 @@ class AnchorBatches:
             metadata: Stored with the batch.
         """
         wanted = SessionOptions() if options is None else options
+        if not isinstance(cast("object", wanted), SessionOptions):
+            raise InvalidOptionError("options must be SessionOptions or None.", option="options")
         if wanted.extra:
             raise InvalidOptionError("A batch takes no extra.", option="extra")
         body = checked(
             lambda: wire.BatchRequest(
                 count=count,
                 configuration=self._start(wanted),
-                metadata=None if metadata is None else dict(metadata),
+                metadata=None if metadata is None else _metadata(metadata),
             )
         )
         made = (await self._calls.change("POST", "", wire.BatchMadeReply, body, timeout=CREATE_TIMEOUT)).data
@@ -193,7 +196,8 @@ class AnchorBatches:
         Returns:
             How many are tried again, if Anchor says so.
         """
-        body = checked(lambda: wire.BatchRetry(retry_failed_only=failed_only, max_retries=max_retries))
+        only = flag("failed_only", failed_only)
+        body = checked(lambda: wire.BatchRetry(retry_failed_only=only is not False, max_retries=max_retries))
         path = f"/{segment(batch_id)}/retry"
         return (await self._calls.change("POST", path, wire.BatchRetriedReply, body)).data.retried_sessions
 
@@ -219,3 +223,13 @@ class AnchorBatches:
             interactive_live_view_url=item.live_view_url,
             status=item.status,
         )
+
+
+def _metadata(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is stored with a batch, as it is sent."""
+    try:
+        plain = {**value}
+        json.dumps(plain, allow_nan=False)
+    except (TypeError, ValueError, RecursionError):
+        raise InvalidOptionError("metadata must be a mapping that can be JSON.", option="metadata") from None
+    return plain

@@ -96,7 +96,7 @@ class AnchorBrowser:
         Args:
             scopes: What they are for; none means all that the session can serve.
         """
-        unknown = [scope for scope in scopes if scope not in _SCOPES]
+        unknown = [scope for scope in scopes if scope not in tuple(_SCOPES)]
         if unknown:
             raise InvalidOptionError(
                 f"scopes must be of {', '.join(_SCOPES)}, not {unknown[0]!r}.", option="scopes"

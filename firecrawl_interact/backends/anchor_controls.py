@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import attrs
 
-from firecrawl_interact.backends._arguments import milliseconds, string, whole
+from firecrawl_interact.backends._arguments import flag, milliseconds, string, whole
 from firecrawl_interact.backends.anchor_calls import checked
 from firecrawl_interact.errors import InvalidOptionError
 from firecrawl_interact.wire import anchor_controls as wire
@@ -136,7 +136,7 @@ class AnchorMouse:
                 delta_y=whole("delta_y", delta_y),
                 delta_x=whole("delta_x", delta_x),
                 steps=steps,
-                use_os=use_os,
+                use_os=flag("use_os", use_os),
             ),
         )
 

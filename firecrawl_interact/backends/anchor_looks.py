@@ -110,7 +110,7 @@ class AnchorLooks(ProviderBackend):
         account.check_paging(sort_by, page_size)
         return account.pages(
             self._calls(SESSIONS),
-            filters or account.AnchorFilters(),
+            account.filters_of(filters),
             search=search,
             status=status,
             sort_by=sort_by,
@@ -121,7 +121,9 @@ class AnchorLooks(ProviderBackend):
 
     async def running(self, filters: AnchorFilters | None = None) -> list[SessionInfo]:
         """List what runs now; whether Anchor names ended sessions, too, is documented nowhere."""
-        query = {} if filters is None else filters.query()
+        from firecrawl_interact.backends import anchor_account as account
+
+        query = account.filters_of(filters).query()
         reply = await self._calls(_RUNNING).get("", wire.StatusReply, query=query)
         return [self._info(row.session_id, row) for row in reply.data.items]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from firecrawl_interact.backends._arguments import instant
+from firecrawl_interact.backends._arguments import instant, strings
 from firecrawl_interact.errors import InvalidOptionError
 from firecrawl_interact.wire import anchor_usage as wire
 
@@ -89,7 +89,7 @@ class AnchorAccount:
 
             until: Aware instant.
         """
-        names = [metrics] if isinstance(metrics, str) else list(metrics)
+        names = strings("metrics", [metrics] if isinstance(metrics, str) else metrics)
         if granularity not in wire.GRANULARITIES:
             raise InvalidOptionError(
                 f"granularity must be one of {', '.join(wire.GRANULARITIES)}.", option="granularity"

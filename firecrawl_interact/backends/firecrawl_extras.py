@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any, cast
 from urllib.parse import quote
 
+from firecrawl_interact.backends._arguments import string
 from firecrawl_interact.backends._options import encode_body, invalid, whole
 from firecrawl_interact.backends.firecrawl_values import ReplayPage
 from firecrawl_interact.backends.scraper import check_job_id
@@ -158,7 +159,7 @@ def profile_path(name: str) -> str:
         raise invalid(error) from None
     if name in {".", ".."}:  # A path would lose them, however they are escaped.
         raise InvalidOptionError(f"name must not be {name!r}.", option="name", value=name)
-    return f"{_PROFILES}/{quote(name, safe='')}"
+    return f"{_PROFILES}/{quote(string('name', name), safe='')}"
 
 
 def _several(option: str, items: Any, *kinds: type, such_as: str) -> list[Any] | None:

@@ -113,6 +113,30 @@ WRONG = [
     ("name", lambda b: b.files.upload("../a", b"")),
     ("name", lambda b: b.files.upload('a"; x="', b"")),
     ("session_id", lambda b: b.recordings.delete("..")),
+    ("use_os", lambda b: b.mouse.scroll(1, 2, delta_y=1, use_os="yes")),
+    ("scopes", lambda b: b.mint_links(["cdp"])),
+    ("tags", lambda b: b.tags.set(5)),
+    ("tags", lambda b: b.tags.set(None)),
+    ("text", lambda b: b.keyboard.type("\ud800")),
+]
+
+WRONG_OF_THE_ACCOUNT = [
+    ("description", lambda b: b.profiles.create("p", description=5)),
+    ("dedicated_sticky_ip", lambda b: b.profiles.create("p", dedicated_sticky_ip="yes")),
+    ("name", lambda b: b.profiles.delete("\ud800")),
+    ("metrics", lambda b: b.account.usage(metrics=5)),
+    ("metrics", lambda b: b.account.usage(metrics=[["session_count"]])),
+    ("filters", lambda b: b.running({"tags": ["a"]})),
+    ("tags", lambda b: b.running(AnchorFilters(tags=5))),
+    ("batch_id", lambda b: b.running(AnchorFilters(batch_id=5))),
+    ("profile_name", lambda b: b.running(AnchorFilters(profile_name="\ud800"))),
+    ("search", lambda b: anext(b.history(search=5))),
+    ("status", lambda b: anext(b.history(status=""))),
+    ("filters", lambda b: anext(b.history({"tags": ["a"]}))),
+    ("options", lambda b: b.batches.create(1, {"ttl": 60})),
+    ("metadata", lambda b: b.batches.create(1, metadata=5)),
+    ("metadata", lambda b: b.batches.create(1, metadata={"a": object()})),
+    ("failed_only", lambda b: b.batches.retry("b", failed_only="no")),
 ]
 
 
@@ -123,6 +147,23 @@ async def test_a_bad_value_is_never_sent(provider, backend, option, call):
     """It is refused by its name."""
     with pytest.raises(InvalidOptionError) as caught:
         await call(backend.browser(ID))
+
+    assert option == caught.value.option
+    assert [] == provider.asked
+
+
+@pytest.mark.parametrize(
+    ("option", "call"),
+    [pytest.param(*each, id=f"{each[0]}-{n}") for n, each in enumerate(WRONG_OF_THE_ACCOUNT)],
+)
+async def test_a_bad_value_about_the_account_is_never_sent(provider, backend, option, call):
+    """It is refused by its name, too, whatever type it is of."""
+
+    async def called():
+        return await call(backend)  # Some of it is refused before there is anything to await.
+
+    with pytest.raises(InvalidOptionError) as caught:
+        await called()
 
     assert option == caught.value.option
     assert [] == provider.asked
