@@ -104,11 +104,16 @@ async def real_base(
 
 
 @pytest.fixture(scope="session")
-def served(installed: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The base URL of the very command that users run, with real browsers."""
+def served(
+    request: pytest.FixtureRequest, installed: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The base URL of the very command that users run, with real browsers, and options as parameters."""
     home = tmp_path_factory.mktemp("served")
     with subprocess.Popen(
-        [sys.executable, "-m", "firecrawl_interact", "serve", "--port", "0", "--allow-execute"],
+        [
+            *(sys.executable, "-m", "firecrawl_interact", "serve", "--port", "0", "--allow-execute"),
+            *getattr(request, "param", ()),
+        ],
         env=os.environ | {"FIRECRAWL_INTERACT_SERVE_KEY": KEY, "XDG_STATE_HOME": str(home)},
         stdout=subprocess.PIPE,
         text=True,

@@ -50,6 +50,7 @@ DRIVERS = {
 }
 
 
+@pytest.mark.parametrize("served", [("--cdp", "port"), ("--cdp", "pipe")], indirect=True, ids=" ".join)
 @pytest.mark.parametrize("driver", DRIVERS)
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_driver_navigates_clicks_takes_pictures_and_leaves_the_session_to_its_owner(

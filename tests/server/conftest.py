@@ -23,9 +23,11 @@ from firecrawl_interact.server import binary, cdp
 from firecrawl_interact.server.app import build_app
 from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.chromium import ChromiumLauncher
+from firecrawl_interact.server.engine import Debugging
 from firecrawl_interact.server.fake import FakeBrowsers, FakeEngine
 from firecrawl_interact.server.listening import HEAD_TIMEOUT, runner_for
 from firecrawl_interact.server.porter import Porter
+from firecrawl_interact.server.record import Browser
 
 KEY = "fc-TEST"
 
@@ -177,6 +179,22 @@ class Leftovers:
         return self.processes(), self.folders()
 
 
+def listening(browser: Browser) -> set[str]:
+    """Return the addresses of TCP at which a browser's processes listen, as Linux writes them."""
+    group = browser.engine._child.pid
+    held = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if int((process / "stat").read_text().rpartition(")")[2].split()[2]) == group:
+                held |= {str(entry.readlink()) for entry in (process / "fd").iterdir()}
+    rows = [
+        line.split()
+        for name in ("tcp", "tcp6")
+        for line in Path("/proc/net", name).read_text().splitlines()[1:]
+    ]
+    return {row[1] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in held}
+
+
 @contextlib.contextmanager
 def own_folder() -> Iterator[Leftovers]:
     """Use a folder of our own for temporary files, here and in processes that are started."""
@@ -206,10 +224,16 @@ def leftovers() -> Iterator[Leftovers]:
 
 
 @pytest.fixture
-async def launcher(leftovers: Leftovers) -> AsyncIterator[ChromiumLauncher]:
+def debugging() -> Debugging:
+    """How browsers take commands; tests that must hold in both ways are parametrized with it."""
+    return Debugging.PORT
+
+
+@pytest.fixture
+async def launcher(leftovers: Leftovers, debugging: Debugging) -> AsyncIterator[ChromiumLauncher]:
     """A launcher of real browsers; skips where there is none to launch."""
     skip_without_browser()
-    launcher = ChromiumLauncher()
+    launcher = ChromiumLauncher(debugging=debugging)
     yield launcher
     await launcher.aclose()
 
@@ -321,13 +345,17 @@ class Theatre:
     runner: web.AppRunner
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def theatre(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Theatre]:
+@pytest_asyncio.fixture(
+    scope="module", loop_scope="module", params=list(Debugging), ids=lambda debugging: debugging.value
+)
+async def theatre(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Theatre]:
     """Serve real browsers; when all tests are over, nothing of them is left."""
     skip_without_browser()
     tmp_path_factory.getbasetemp()  # Now, lest pytest makes it in a folder that goes away.
     with own_folder() as leftovers:
-        launcher = ChromiumLauncher()
+        launcher = ChromiumLauncher(debugging=request.param)
         browsers = Browsers(launcher)
         runner = web.AppRunner(build_app(browsers=browsers), shutdown_timeout=0.1)
         await runner.setup()

@@ -19,6 +19,7 @@ from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.chromium import ChromiumLauncher
 from firecrawl_interact.server.controls import clipboard, keyboard, mouse, tabs
 from firecrawl_interact.server.controls.desk import ControlError, Controls, Desk, NoBrowserError
+from firecrawl_interact.server.engine import Debugging
 from firecrawl_interact.server.fake import FakeBrowsers
 from firecrawl_interact.server.record import Browser, EndReason, Wish
 
@@ -83,13 +84,13 @@ async def shown(desk: Desk, titles: list[str]) -> list[tabs.PageInfo]:
 
 
 @contextlib.asynccontextmanager
-async def running(**wish: Any) -> AsyncIterator[Real]:
+async def running(debugging: Debugging = Debugging.PORT, **wish: Any) -> AsyncIterator[Real]:
     try:
         binary.find()
     except LocalBrowserError as error:
         pytest.skip(f"no browser here: {error}")
     controls = Controls()
-    browsers = Browsers(ChromiumLauncher(), attendants=[controls])
+    browsers = Browsers(ChromiumLauncher(debugging=debugging), attendants=[controls])
     try:
         async with asyncio.timeout(60):
             browser = await browsers.create(Wish(**wish))
@@ -98,10 +99,12 @@ async def running(**wish: Any) -> AsyncIterator[Real]:
         await browsers.aclose()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared() -> AsyncIterator[Real]:
+@pytest_asyncio.fixture(
+    scope="module", loop_scope="module", params=list(Debugging), ids=lambda debugging: debugging.value
+)
+async def shared(request: pytest.FixtureRequest) -> AsyncIterator[Real]:
     """One browser for all that leave it running."""
-    async with running() as real:
+    async with running(request.param) as real:
         yield real
 
 

@@ -8,15 +8,20 @@ import os
 import shutil
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
 import pytest
+from aiohttp import web
 
+from firecrawl_interact.server.app import build_app
 from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.chromium import ChromiumLauncher
+from firecrawl_interact.server.engine import Debugging
 from firecrawl_interact.server.interpreters.runs import ProcessRuns
 from firecrawl_interact.server.record import Browser, Wish
+from tests.server.conftest import listening
 from tests.server.rawhttp import exchange, head
 
 STRANGER = 64_123  # A user id that nobody has.
@@ -27,6 +32,14 @@ ASK = """
 exec 3<>/dev/tcp/127.0.0.1/{port}
 printf 'GET /json/version HTTP/1.1\\r\\nHost: 127.0.0.1\\r\\nConnection: close\\r\\n\\r\\n' >&3
 timeout 30 grep -m1 -o 'devtools/browser/[0-9a-f-]*' <&3
+"""
+
+# What one sends who wants to become a WebSocket; it prints what it is told.
+UPGRADE = """
+exec 3<>/dev/tcp/127.0.0.1/{port}
+printf '%s\\r\\n' "GET {path} HTTP/1.1" 'Host: 127.0.0.1' 'Connection: Upgrade' 'Upgrade: websocket' \\
+  'Sec-WebSocket-Version: 13' 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==' '' >&3
+timeout 30 head -c 12 <&3
 """
 
 
@@ -42,6 +55,16 @@ async def port_of(browsers: Browsers) -> int:
     browser = await browsers.create(Wish())
     assert browser.engine.endpoint is not None
     return browser.engine.endpoint.address.port
+
+
+@asynccontextmanager
+async def reached(browsers: Browsers) -> AsyncIterator[str]:
+    """Serve a table of browsers; yields the base URL."""
+    runner = web.AppRunner(build_app(browsers=browsers, key=KEY), shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
 
 
 async def as_stranger(script: str) -> str:
@@ -64,7 +87,7 @@ async def as_stranger(script: str) -> str:
     return printed.decode().strip()
 
 
-async def test_other_users_of_the_machine_can_drive_a_browser(browsers: Browsers):
+async def test_other_users_of_the_machine_can_drive_a_browser_at_its_port(browsers: Browsers):
     """
     Not a wish but the truth that our documents tell: Chromium's own port asks nobody for a token.
     """
@@ -146,6 +169,52 @@ async def test_programs_run_by_execute_hold_nothing_of_the_server(launcher: Chro
     assert {"null", "run-1.sh", "pipe"} == {
         name.partition(":")[0].rpartition("/")[2] for name in held.stdout.split()
     }
+
+
+@pytest.mark.parametrize("debugging", [Debugging.PIPE])
+async def test_other_users_of_the_machine_cannot_get_at_a_browser_behind_a_pipe(launcher: ChromiumLauncher):
+    """
+    It listens nowhere, its pipe has no name and is closed to them, and the server wants its token.
+    """
+    browsers = Browsers(launcher)
+    async with reached(browsers) as base, asyncio.timeout(30):
+        browser = await browsers.create(Wish())
+        child = browser.engine._child.pid
+        fds = [f"ls -l /proc/{pid}/fd 2>&1 | grep -c socket" for pid in (os.getpid(), child)]
+        opened = await as_stranger("; ".join(fds))
+        asked = await as_stranger(UPGRADE.format(port=base.rpartition(":")[2], path=f"/cdp/{browser.id}"))
+        ours = await as_stranger(
+            UPGRADE.format(port=base.rpartition(":")[2], path=f"/cdp/{browser.id}?token={browser.cdp_token}")
+        )
+
+    assert set() == listening(browser)
+    assert ["0", "0"] == opened.split()
+    assert ("HTTP/1.1 403", "HTTP/1.1 101") == (asked, ours)  # The latter shows that the way was right.
+
+
+@pytest.mark.parametrize("debugging", [Debugging.PIPE])
+async def test_programs_run_by_execute_reach_their_own_session_alone_behind_a_pipe(
+    launcher: ChromiumLauncher,
+):
+    """
+    Their link opens no other browser, and of the others they find neither port nor token.
+    """
+    runs = ProcessRuns()
+    browsers = Browsers(launcher, attendants=[runs])
+    async with reached(browsers) as base, asyncio.timeout(30):
+        runs.base_url = base
+        mine, other = await browsers.create(Wish(team="mine")), await browsers.create(Wish(team="other"))
+        environment = (await runs.run(mine, "bash", "env", 10)).stdout
+        tries = [
+            UPGRADE.format(port=base.rpartition(":")[2], path=f"/cdp/{one.id}?${{CDP_URL##*\\?}}")
+            for one in (mine, other)
+        ]
+        answers = [(await runs.run(mine, "bash", script, 10)).stdout.strip() for script in tries]
+    secrets = [mine.cdp_token, mine.watch_token, mine.control_token, other.cdp_token, other.program_token]
+
+    assert set() == listening(other)
+    assert ["HTTP/1.1 101", "HTTP/1.1 403"] == answers
+    assert [] == [secret for secret in secrets if secret in environment]
 
 
 async def test_a_server_logs_no_secret_whatever_it_is_sent(leftovers: object, launcher: ChromiumLauncher):

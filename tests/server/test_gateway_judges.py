@@ -13,9 +13,12 @@ from aiohttp import web
 
 from firecrawl_interact.server.app import build_app
 from firecrawl_interact.server.browsers import Browsers
+from firecrawl_interact.server.engine import Debugging
 
 if TYPE_CHECKING:
     from firecrawl_interact.server.chromium import ChromiumLauncher
+
+pytestmark = pytest.mark.parametrize("debugging", list(Debugging), ids=lambda debugging: debugging.value)
 
 PAGE = "data:text/html,<title>Hello</title><button onclick=\"document.title='Clicked'\">Click</button>"
 

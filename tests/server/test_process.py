@@ -136,14 +136,15 @@ async def test_serve_ends_its_browsers_on_a_signal(leftovers: Leftovers, number:
     assert ([], []) == await leftovers.gone()
 
 
+@pytest.mark.parametrize("cdp", ["port", "pipe"])
 @pytest.mark.parametrize("name", ["chromium-headless-shell", "chromium"])
-async def test_no_browser_outlives_a_killed_server(leftovers: Leftovers, name: str):
+async def test_no_browser_outlives_a_killed_server(leftovers: Leftovers, name: str, cdp: str):
     """
     After SIGKILL of the server its browsers end by themselves, at once.
     """
     if shutil.which(name) is None:
         pytest.skip(f"{name} is not installed")
-    async with serving(FIRECRAWL_INTERACT_BROWSER=name) as (process, base):
+    async with serving("--cdp", cdp, FIRECRAWL_INTERACT_BROWSER=name) as (process, base):
         await asyncio.gather(*(create(base) for _ in range(2)))
         process.kill()
         await process.wait()

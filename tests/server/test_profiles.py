@@ -12,6 +12,7 @@ import pytest
 from firecrawl_interact.server import cdp
 from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.chromium import ChromiumLauncher
+from firecrawl_interact.server.engine import Debugging
 from firecrawl_interact.server.profile_store import ProfileFolder
 from firecrawl_interact.server.record import ProfileUse, Status, Wish
 from tests.server.conftest import served
@@ -61,12 +62,12 @@ async def site() -> AsyncIterator[str]:
 
 @pytest.fixture(params=["chromium-headless-shell", "chromium"])
 async def any_launcher(
-    request: pytest.FixtureRequest, leftovers: Leftovers
+    request: pytest.FixtureRequest, leftovers: Leftovers, debugging: Debugging
 ) -> AsyncIterator[ChromiumLauncher]:
     """Launchers of both kinds of browser; skips where one is not installed."""
     if shutil.which(request.param) is None:
         pytest.skip(f"no {request.param} here")
-    launcher = ChromiumLauncher(request.param)
+    launcher = ChromiumLauncher(request.param, debugging=debugging)
     yield launcher
     await launcher.aclose()
 
@@ -112,6 +113,7 @@ async def use(browsers: Browsers, wish: Wish, site: str, script: str) -> Any:
         await browsers.end(browser)
 
 
+@pytest.mark.parametrize("debugging", list(Debugging), ids=lambda debugging: debugging.value)
 async def test_what_was_set_a_moment_before_the_end_is_there_in_the_next_browser(
     any_launcher, tmp_path, site
 ):
@@ -164,6 +166,7 @@ async def test_a_browser_that_crashes_leaves_what_was_saved_before(browsers, sit
     assert LOGGED_IN == await use(browsers, READER, site, LOOK)
 
 
+@pytest.mark.parametrize("debugging", list(Debugging), ids=lambda debugging: debugging.value)
 async def test_a_client_that_closes_the_browser_itself_saves_too(browsers, site):
     """
     ``Browser.close`` is an end in good order, whoever sends it.

@@ -10,6 +10,7 @@ import pytest
 from firecrawl_interact.server import reopening
 from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.cdp import attach, connect
+from firecrawl_interact.server.engine import Debugging
 from firecrawl_interact.server.record import Browser, Wish
 from firecrawl_interact.server.reopening import ReopeningError, reopen
 from tests.server.conftest import served
@@ -64,6 +65,7 @@ async def evaluate(browser: Browser, expression: str) -> Any:
         return (await cdp.call("Runtime.evaluate", params, session=session))["result"]["value"]
 
 
+@pytest.mark.parametrize("debugging", list(Debugging), ids=lambda debugging: debugging.value)
 async def test_the_page_is_as_the_scrape_left_it(browser: Browser, url: str):
     """
     What clicked, wrote, pressed and scrolled is repeated; scripts and pictures are not.

@@ -14,6 +14,7 @@ import pytest
 from firecrawl_interact.server import strays, watchdog
 from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.chromium import ChromiumLauncher
+from firecrawl_interact.server.engine import Debugging
 from firecrawl_interact.server.fake import FakeBrowsers, FakeEngine
 from firecrawl_interact.server.record import EndReason, Status, Wish
 from firecrawl_interact.server.scratch import Scratch
@@ -25,6 +26,7 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 HOLDER = "import sys; print(flush=True); sys.stdin.read()"
 
 
+@pytest.mark.parametrize("debugging", list(Debugging), ids=lambda debugging: debugging.value)
 async def test_a_browser_that_hangs_is_ended(launcher: ChromiumLauncher):
     """
     One that was stopped by a signal answers no more; after some looks it has failed.
