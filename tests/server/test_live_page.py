@@ -24,6 +24,7 @@ playwright = pytest.importorskip("playwright.async_api", reason="the [playwright
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+BACK = "states.includes('reconnecting') && states.at(-1) === 'live'"
 WATCH, CONTROL = "liveViewUrl", "interactiveLiveViewUrl"
 # Notes all that happens to it, and shows it in its title: what a test has to wait for.
 NOTING = """data:text/html;charset=utf-8,<title>ready</title><style>body{margin:0;height:3000px}</style>
@@ -98,6 +99,19 @@ async def drawn(page: Page, color: str) -> None:
         "(() => { const c = document.getElementById('screen');"
         "const [r, g, b] = c.getContext('2d').getImageData(c.width / 2, c.height / 2, 1, 1).data;"
         f"return {color}; }})()",
+    )
+
+
+async def note_states(page: Page) -> None:
+    """
+    Note the states of the live page as they come: one that is over soon is not missed.
+    """
+    await page.evaluate(
+        """() => {
+          window.states = [];
+          const note = () => { states.push(document.body.dataset.state); };
+          new MutationObserver(note).observe(document.body, {attributeFilter: ["data-state"]});
+        }"""
     )
 
 
@@ -435,15 +449,9 @@ async def test_page_connects_again_when_its_connection_breaks(stage: Stage, look
     """
     await stage.goto("data:text/html,<title>ready</title>")
     page = await look(WATCH)
-    await page.evaluate(  # Noted as they come: one that is over soon is not missed.
-        """() => {
-          window.states = [];
-          const note = () => { states.push(document.body.dataset.state); };
-          new MutationObserver(note).observe(document.body, {attributeFilter: ["data-state"]});
-        }"""
-    )
+    await note_states(page)
     stage.drop_connections()
-    await shows(page, "states.includes('reconnecting') && states.at(-1) === 'live'")
+    await shows(page, BACK)
     await stage.goto("data:text/html,<body bgcolor=lime>")
 
     await drawn(page, "r < 60 && g > 200")
@@ -458,9 +466,10 @@ async def test_page_that_hears_nothing_any_more_connects_again(stage: Stage, loo
     await page.clock.install()
     await page.reload()
     await shows(page, "document.body.dataset.state === 'live'")
+    await note_states(page)
     await page.clock.fast_forward(13_000)
-    await page.locator("body[data-state=reconnecting]").wait_for()
-    await shows(page, "document.body.dataset.state === 'live'")
+
+    await shows(page, BACK)
 
 
 async def test_page_of_a_browser_that_has_ended_offers_nothing_to_press(stage: Stage, look: Look):
