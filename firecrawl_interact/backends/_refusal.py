@@ -55,8 +55,9 @@ _TOO_MANY_SESSIONS = re.compile(
     r"maximum number of|concurren|browser limit|too many (?:active )?(?:sessions|browsers)"
 )
 _WAIT = re.compile(r"retry after (\d{1,6}) ?s")
-# Conflicts that are not about a profile: a scrape whose context is lost, or a session without retention.
-_OTHER_CONFLICT = re.compile(r"replay context|scrape context|zdr|idempotency")
+# Conflicts that are not about a profile: a scrape whose context is lost, a session without retention,
+# a batch that is over.
+_OTHER_CONFLICT = re.compile(r"replay context|scrape context|zdr|idempotency|batch")
 
 
 @attrs.frozen(kw_only=True)

@@ -362,6 +362,16 @@ async def test_batch_that_was_ended_in_part_says_so_and_opens_nothing(provider, 
     assert ID not in f"{caught.value!r}{caught.value.text}"
 
 
+async def test_batch_that_is_over_is_about_no_profile(provider, backend):
+    """Not every conflict is a profile that is busy."""
+    said = {"code": 409, "message": "Invalid state transition (batch already cancelled or completed)"}
+    provider.answers("PATCH", "/v1/batch-sessions/b1", 409, {"error": said})
+    with pytest.raises(BackendError) as caught:
+        await backend.batches.cancel("b1")
+
+    assert (BackendError, 409) == (type(caught.value), caught.value.status)
+
+
 def test_code_and_prompts_name_their_session(backend):
     """In the query, escaped; without it Anchor would start a browser of its own."""
     code = backend.run_request("a~b", Run(code="return 1"))
