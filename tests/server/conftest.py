@@ -170,11 +170,11 @@ class Leftovers:
         """Return the names of what is in the folder for temporary files."""
         return sorted(path.name for path in self.folder.iterdir())
 
-    async def gone(self, within: float = 30) -> tuple[list[int], list[str]]:
-        """Wait until there is neither process nor folder, or give up; return what is left."""
+    async def gone(self, within: float = 30, *, with_folders: bool = True) -> tuple[list[int], list[str]]:
+        """Wait until there is no process, and no folder unless those may stay; return what is left."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within):
-                while self.processes() or self.folders():  # noqa: ASYNC110  # the kernel sets no event
+                while self.processes() or (with_folders and self.folders()):  # noqa: ASYNC110  # the kernel sets no event
                     await asyncio.sleep(0.01)
         return self.processes(), self.folders()
 
