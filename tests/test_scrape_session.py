@@ -68,7 +68,7 @@ class Provider:
 
     async def was_asked(self, kind):
         """Wait until such a request has come in."""
-        assert await self.plan.traffic.until(lambda _: self.asked(kind) > 0, timeout=5)
+        assert await self.plan.traffic.until(lambda _: self.asked(kind) > 0, timeout=30)
 
     def misbehave(self, **rule):
         self.plan.rules = FaultPlan.from_json({"rules": [rule]}).rules
@@ -356,7 +356,7 @@ async def test_cancelled_first_run_is_stopped_by_leaving(provider, job):
         async with provider.pending(job) as session:
             await session.execute("1")
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         task = asyncio.create_task(work())
         await provider.runs.started.wait()
         task.cancel("mine")
@@ -369,7 +369,7 @@ async def test_cancelled_first_run_is_stopped_by_leaving(provider, job):
 async def test_first_run_in_a_cancelled_scope_is_stopped(provider, job):
     """Anyio cancels again at every turn of the loop, and the browser is stopped all the same."""
     provider.runs.proceed.clear()
-    with anyio.fail_after(5), anyio.CancelScope() as scope:
+    with anyio.fail_after(30), anyio.CancelScope() as scope:
         async with anyio.create_task_group() as tasks, provider.pending(job) as session:
             tasks.start_soon(session.execute, "1")
             await provider.runs.started.wait()
@@ -382,7 +382,7 @@ async def test_first_run_in_a_cancelled_scope_is_stopped(provider, job):
 async def test_first_run_that_takes_too_long_leaves_a_usable_session(provider, job):
     """A time limit around the first run ends the waiting; the next run finds the browser."""
     provider.runs.proceed.clear()
-    async with asyncio.timeout(5), provider.pending(job) as session:
+    async with asyncio.timeout(30), provider.pending(job) as session:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
                 await session.execute("1")
@@ -428,7 +428,7 @@ async def test_lost_first_run_that_made_nothing_is_not_confirmed_and_handed_on(p
     """Nobody can tell what will come of it, so leaving says so, and others go on."""
     provider.misbehave(on="run", do="drop", when="before")
     with pytest.raises(CloseError, match="not confirmed"):  # noqa: PT012  # the block is what is left
-        async with asyncio.timeout(5), provider.pending(job, close_timeout=0.5) as session:
+        async with asyncio.timeout(30), provider.pending(job, close_timeout=0.5) as session:
             with pytest.raises(TransportError):
                 await session.execute("1")
 
@@ -449,7 +449,7 @@ async def test_refused_run_during_the_stop_ends_it(provider):
         async with provider.pending(NO_JOB) as session:
             await session.execute("1")
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         task = asyncio.create_task(work())
         await provider.was_asked("run")
         task.cancel()
@@ -464,7 +464,7 @@ async def test_refused_run_during_the_stop_ends_it(provider):
 async def test_cancelled_before_its_turn_sends_nothing(provider, job):
     """Whoever waits for somebody else's first run can simply go."""
     provider.runs.proceed.clear()
-    async with asyncio.timeout(5), provider.pending(job) as one, provider.pending(job) as other:
+    async with asyncio.timeout(30), provider.pending(job) as one, provider.pending(job) as other:
         first = asyncio.create_task(one.execute("1"))
         await provider.runs.started.wait()
         second = asyncio.create_task(other.execute("2"))
@@ -492,7 +492,7 @@ async def test_leaving_keeps_a_waiting_run_from_starting_anything(provider, job)
     provider.runs.proceed.clear()
     one = await provider.pending(job)
     other = await provider.pending(job)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         first = asyncio.create_task(one.execute("1"))
         await provider.runs.started.wait()
         second = asyncio.create_task(other.execute("2"))
@@ -513,7 +513,7 @@ async def test_cancelled_stop_still_stops(provider, job):
         async with provider.pending(job) as session:
             await session.execute("1")
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         task = asyncio.create_task(work())
         await provider.was_asked("stop")
         task.cancel()
@@ -534,7 +534,7 @@ async def test_forgotten_session_is_stopped_with_a_warning(provider, job):
         del session
         gc.collect()
 
-    assert await provider.plan.traffic.until(lambda _: provider.asked("stop") == 2, timeout=5)
+    assert await provider.plan.traffic.until(lambda _: provider.asked("stop") == 2, timeout=30)
     assert [ResourceWarning] == [each.category for each in caught]
 
 
@@ -630,7 +630,7 @@ async def test_ledger_knows_the_stop_before_the_first_run_is_answered(provider, 
     """Whoever inherits the entry can stop what the first run may have made."""
     ledger = MemoryLedger()
     provider.runs.proceed.clear()
-    async with asyncio.timeout(5), provider.pending(job, ledger=ledger) as session:
+    async with asyncio.timeout(30), provider.pending(job, ledger=ledger) as session:
         running = asyncio.create_task(session.execute("1"))
         await provider.runs.started.wait()
 

@@ -52,7 +52,7 @@ def opening(backend, **options):
 async def test_a_receipt_tells_what_the_server_says(serve, browsers):
     """The end says nothing, the look after it says all."""
     backend = AnchorBackend("k", await serve(), receipts=True)
-    async with asyncio.timeout(5), opening(backend) as session:
+    async with asyncio.timeout(30), opening(backend) as session:
         pass
 
     assert session.receipt.confirmed
@@ -62,7 +62,7 @@ async def test_a_receipt_tells_what_the_server_says(serve, browsers):
 
 async def test_without_the_wish_the_receipt_confirms_alone(serve):
     """No further request is sent."""
-    async with asyncio.timeout(5), opening(AnchorBackend("k", await serve())) as session:
+    async with asyncio.timeout(30), opening(AnchorBackend("k", await serve())) as session:
         pass
 
     assert (True, None, None) == (
@@ -74,7 +74,7 @@ async def test_without_the_wish_the_receipt_confirms_alone(serve):
 
 async def test_id_that_opens_the_browser_is_in_no_text(serve):
     """At Anchor an id is as good as a link, so neither a repr nor an error shows more than a part of it."""
-    async with asyncio.timeout(5), opening(AnchorBackend("k", await serve())) as session:
+    async with asyncio.timeout(30), opening(AnchorBackend("k", await serve())) as session:
         shown = [repr(session)]
     with pytest.raises(SessionClosedError) as caught:
         await session.execute("1")
@@ -86,7 +86,7 @@ async def test_id_that_opens_the_browser_is_in_no_text(serve):
 async def test_scoped_access_gives_links_with_tokens(serve):
     """One to watch beside one to control, each with a token."""
     backend = AnchorBackend("k", await serve())
-    async with asyncio.timeout(5), opening(backend, options=AnchorOptions(scoped_access=True)) as session:
+    async with asyncio.timeout(30), opening(backend, options=AnchorOptions(scoped_access=True)) as session:
         links = [session.live_view_url, session.interactive_live_view_url, session.cdp_url]
         taken_up = await backend_get(backend, session.id)
 
@@ -98,7 +98,7 @@ async def test_scoped_access_gives_links_with_tokens(serve):
 async def test_minted_links_differ_and_can_be_revoked(serve):
     """Each call mints new ones."""
     backend = AnchorBackend("k", await serve())
-    async with asyncio.timeout(5), opening(backend) as session:
+    async with asyncio.timeout(30), opening(backend) as session:
         browser = backend.browser(session.id)
         first, second = [await browser.mint_links("live_view", "cdp") for _ in range(2)]
         await browser.revoke(first.cdp_url)
@@ -113,7 +113,7 @@ async def test_minted_links_differ_and_can_be_revoked(serve):
 async def test_tags_are_read_replaced_and_cleared(serve):
     """And find the session among all that run."""
     backend = AnchorBackend("k", await serve())
-    async with asyncio.timeout(5), opening(backend, tags=("mine",)) as session:
+    async with asyncio.timeout(30), opening(backend, tags=("mine",)) as session:
         tags = backend.browser(session.id).tags
         before = await tags.get()
         await tags.set(["a", "b"])
@@ -132,9 +132,9 @@ async def test_the_history_has_what_ran(serve):
     backend = AnchorBackend("k", await serve())
     ids = []
     for _ in range(2):
-        async with asyncio.timeout(5), opening(backend) as session:
+        async with asyncio.timeout(30), opening(backend) as session:
             ids.append(session.id)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         past = [each async for each in backend.history(page_size=10)]
 
     assert sorted(ids) == sorted(each.info.id for each in past)
@@ -144,11 +144,11 @@ async def test_the_history_has_what_ran(serve):
 async def test_profiles_are_made_listed_and_deleted(serve):
     """From a running session, whose end saves them."""
     backend = AnchorBackend("k", await serve())
-    async with asyncio.timeout(5), opening(backend) as session:
+    async with asyncio.timeout(30), opening(backend) as session:
         await backend.profiles.create("shop login", from_session=session.id)
         with pytest.raises(ProfileBusyError):
             await backend.profiles.create("shop login", from_session=session.id)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         (listed,) = await backend.profiles.list()
         found = await backend.profiles.get("shop login")
         await backend.profiles.delete("shop login")
@@ -161,7 +161,7 @@ async def test_profiles_are_made_listed_and_deleted(serve):
 async def test_a_batch_is_made_looked_at_and_ended(serve, browsers):
     """Whoever makes one ends it."""
     backend = AnchorBackend("k", await serve())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         made = await backend.batches.create(3, SessionOptions(tags=("batch",)))
         while len((batch := await backend.batches.get(made.id)).sessions) < 3:  # noqa: ASYNC110  # as users do
             await asyncio.sleep(0.01)
@@ -178,7 +178,7 @@ async def test_a_batch_is_made_looked_at_and_ended(serve, browsers):
 async def test_the_account_says_what_is_left_and_was_used(serve):
     """In numbers, a row to each day."""
     backend = AnchorBackend("k", await serve())
-    async with asyncio.timeout(5), opening(backend):
+    async with asyncio.timeout(30), opening(backend):
         left = await backend.account.credits()
         rows = await backend.account.usage(metrics=("session_count",))
 
@@ -191,7 +191,7 @@ async def test_the_account_says_what_is_left_and_was_used(serve):
 async def test_a_second_delete_is_confirmed_however_it_is_answered(serve, second):
     """Nobody says what Anchor answers; 401 is the letter of its documentation."""
     backend = AnchorBackend("k", await serve(anchor_second_end=second))
-    async with asyncio.timeout(5), backend:
+    async with asyncio.timeout(30), backend:
         info = await backend.create(SessionOptions())
         receipts = [await backend.delete(info.id) for _ in range(2)]
 
@@ -202,7 +202,7 @@ async def test_a_second_delete_is_confirmed_however_it_is_answered(serve, second
 async def test_a_session_that_somebody_else_ended_is_closed_in_peace(serve, second):
     """The close reads the list where the status alone does not tell."""
     backend = AnchorBackend("k", await serve(anchor_second_end=second))
-    async with asyncio.timeout(5), opening(backend) as session, backend:
+    async with asyncio.timeout(30), opening(backend) as session, backend:
         await backend.delete(session.id)
 
     assert session.receipt.confirmed
@@ -211,7 +211,7 @@ async def test_a_session_that_somebody_else_ended_is_closed_in_peace(serve, seco
 async def test_an_unknown_session_is_told_apart(serve):
     """By controls and by looks."""
     backend = AnchorBackend("k", await serve())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         with pytest.raises(SessionNotFoundError):
             await backend.browser(NO_ID).pages()
         with pytest.raises(SessionNotFoundError):

@@ -37,7 +37,7 @@ async def test_all_languages_drive_the_same_page():
     """
     What one has opened, the next one sees.
     """
-    async with asyncio.timeout(30), Session.create(backend="local", ttl=60) as session:
+    async with asyncio.timeout(60), Session.create(backend="local", ttl=60) as session:
         node = await session.execute(f"await page.goto({TITLE!r}); return await page.title()")
         python = await session.execute("await page.title()", language="python")
         bash = await session.execute("test -n $CDP_URL && echo there", language="bash")
@@ -50,7 +50,7 @@ async def test_a_failure_is_returned_and_check_raises_it():
     """
     Neither an error nor the time limit costs the session.
     """
-    async with asyncio.timeout(30), Session.create(backend="local", ttl=60) as session:
+    async with asyncio.timeout(60), Session.create(backend="local", ttl=60) as session:
         failed = await session.execute("throw new Error('boom')")
         killed = await session.execute("while (true) {}", timeout=1)
         fine = await session.execute("6 * 7")
@@ -66,7 +66,7 @@ async def test_a_prompt_is_refused_before_anything_is_sent():
     """
     There is no agent on this machine.
     """
-    async with asyncio.timeout(30), Session.create(backend="local", ttl=60) as session:
+    async with asyncio.timeout(60), Session.create(backend="local", ttl=60) as session:
         with pytest.raises(UnsupportedError):
             await session.prompt("Find the price.")
 
@@ -75,7 +75,7 @@ async def test_a_server_that_dies_under_a_run_is_told_as_an_error():
     """
     The run does not hang, and the session can be left.
     """
-    async with asyncio.timeout(30), Session.create(backend="local", ttl=60) as session:
+    async with asyncio.timeout(60), Session.create(backend="local", ttl=60) as session:
         await session.execute("1")
         running = asyncio.create_task(session.execute("console.log('x'); await new Promise(() => {})"))
         server = KEEPER.running()

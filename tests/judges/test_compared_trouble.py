@@ -164,7 +164,7 @@ async def test_what_goes_wrong_ends_as_the_page_says(row: str, column: str, call
     if NOTHING == table[row][column]:
         pytest.skip("there is no such call")
     trial = TRIALS[row]
-    async with asyncio.timeout(30), provider(*trial.faults) as (base, plan):
+    async with asyncio.timeout(90), provider(*trial.faults) as (base, plan):
         told = await calls(base, trial.call)
         found = trial.looks(plan, told)
 
@@ -180,10 +180,10 @@ async def test_cancelled_create_leaves_as_many_sessions_as_the_page_says(
     """
     if column != "here":
         vendor(column.removesuffix("-py"))  # In a task, a skip would get lost.
-    async with asyncio.timeout(30), provider({"on": "create", "do": "hold", "when": "after"}) as (base, plan):
+    async with asyncio.timeout(90), provider({"on": "create", "do": "hold", "when": "after"}) as (base, plan):
         task = asyncio.create_task(PYTHON[column](vendor, base, "create"))
         # What is held is not being dealt with: the answer waits.
-        assert await plan.traffic.until(lambda traffic: bool(traffic.live) and not traffic.busy, timeout=10)
+        assert await plan.traffic.until(lambda traffic: bool(traffic.live) and not traffic.busy, timeout=60)
         task.cancel()
         await asyncio.sleep(0)
         plan.release()
@@ -198,7 +198,7 @@ async def test_aborted_create_of_javascript_leaves_as_many_too(judge: Judge, tab
     Anchor's SDK takes a signal that aborts a request; Firecrawl's takes none.
     """
     sdk = NPM["anchorbrowser of npm"]
-    async with asyncio.timeout(30), provider({"on": "create", "do": "hold", "when": "after"}) as (base, plan):
+    async with asyncio.timeout(90), provider({"on": "create", "do": "hold", "when": "after"}) as (base, plan):
         told = await judge("compared.mjs", sdk, base=base, sdk=sdk, call="abort")
         plan.release()
         left = len(plan.traffic.live)
@@ -214,12 +214,12 @@ async def test_connected_helper_of_anchor_leaves_the_session_that_it_made(
     Its block ends the connection only; the block that ends its session is ours.
     """
     async with (
-        asyncio.timeout(30),
+        asyncio.timeout(90),
         vendor("anchorbrowser").AsyncAnchorbrowser(api_key=KEY, base_url=real_base) as client,
         await client.browser.create(),
     ):
         pass
-    async with asyncio.timeout(30), provider() as (base, plan):
+    async with asyncio.timeout(90), provider() as (base, plan):
         await here(vendor, base, "create")
         ours = len(plan.traffic.live)
 
@@ -247,7 +247,7 @@ async def test_blocking_client_of_firecrawl_raises_where_the_asynchronous_one_re
     It looks at the status of each answer.
     """
     errors = vendor("firecrawl.v2.utils.error_handler")
-    async with asyncio.timeout(30), provider(BROKEN) as (base, _):
+    async with asyncio.timeout(90), provider(BROKEN) as (base, _):
         client = vendor("firecrawl").Firecrawl(api_key=KEY, api_url=base)
         with pytest.raises(errors.InternalServerError):
             await asyncio.to_thread(client.browser)
@@ -257,7 +257,7 @@ async def test_clients_of_firecrawl_send_once_if_they_are_told_to(vendor: Vendor
     """
     One try is an option of both.
     """
-    async with asyncio.timeout(30), provider({"on": "create", **GATEWAY}) as (base, plan):
+    async with asyncio.timeout(90), provider({"on": "create", **GATEWAY}) as (base, plan):
         client = vendor("firecrawl").AsyncFirecrawl(api_key=KEY, api_url=base, max_retries=1)
         with pytest.raises(Exception):  # noqa: B017  # What it makes of a 502 is not the question.
             await client.browser()

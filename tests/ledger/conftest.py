@@ -83,7 +83,7 @@ class Program:
 
     def finish(self) -> list[str]:
         """Let it end by itself and return the words that it still said."""
-        said, complaints = self._process.communicate(timeout=20)
+        said, complaints = self._process.communicate(timeout=60)
         assert (0, "") == (self._process.returncode, complaints)
         return said.split()
 

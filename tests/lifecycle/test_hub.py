@@ -134,7 +134,7 @@ def test_loops_in_threads_keep_to_themselves(backend):
     barrier = threading.Barrier(2)
 
     async def main():
-        barrier.wait(5)
+        barrier.wait(30)
         for _ in range(10):
             async with Session.create(backend=backend):
                 await asyncio.sleep(0)
@@ -143,7 +143,7 @@ def test_loops_in_threads_keep_to_themselves(backend):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(30)
 
     assert 20 == len(backend.deleted)
 
@@ -250,7 +250,7 @@ def test_child_process_opens_sessions_of_its_own(backend, method):
             async with Session.create(backend=backend):
                 child = context.Process(target=_child_opens_its_own, args=(queue,))
                 child.start()
-                child.join(20)
+                child.join(60)
                 return child.exitcode
 
         code = run(main())

@@ -75,6 +75,6 @@ async def test_turns_hold_over_threads():
     thread.start()
     order.append("first")
     first.release()
-    await asyncio.to_thread(thread.join, 5)
+    await asyncio.to_thread(thread.join, 30)
 
     assert ["first", "other"] == order
