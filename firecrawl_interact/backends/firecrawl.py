@@ -82,7 +82,8 @@ class FirecrawlBackend(FirecrawlKept):
                 ssl=ssl,
             )
         super().__init__(access)
-        self._defaults = options
+        if options is not None:
+            self._defaults = options
 
     def new_transport(self) -> Transport:
         """Make a transport for the running event loop."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeVar, cast, get_args
 
@@ -53,6 +55,7 @@ HOME = Home(
 _SESSIONS = "/v2/interact"  # The documented path; /v2/browser is its full alias.
 _STATUSES: tuple[str, ...] = get_args(Status)
 _OVER = frozenset({"destroyed", "error", "failed", "stopped"})  # Of the list and of the single session.
+_BODIES = 64  # Bodies of creates kept: programs ask for few kinds of sessions, again and again.
 _NO_ROUTE = frozenset({404, 405, 501})  # What servers without "get one" may answer.
 
 
@@ -78,7 +81,7 @@ class FirecrawlWire(FirecrawlScraping):
         receipts=True,
     )
 
-    _defaults: FirecrawlOptions | None = None  # For creates that say nothing of them.
+    _defaults: FirecrawlOptions = FirecrawlOptions()  # For creates that say nothing of them.
 
     # --- the create ---------------------------------------------------------------------
 
@@ -86,11 +89,12 @@ class FirecrawlWire(FirecrawlScraping):
         """Refuse options that this provider cannot honour."""
         request = self._request(options)
         if options.extra:
-            encode_body(wire.DIALECT.unstructure(request), options.extra)
+            _body(request, options.extra)
 
     def prepare(self, options: SessionOptions) -> CreatePlan:
         """Describe the create. Firecrawl lists no mark, so there is none."""
-        body = encode_body(wire.DIALECT.unstructure(self._request(options)), options.extra)
+        asked = self._request(options)
+        body = _body(asked, options.extra) if options.extra else _plain_body(asked)
         request = Request("POST", self._url, self._access.body_headers, body)
         return CreatePlan(
             request, mark=None, search=None, ttl=options.ttl, end=self._end_of_any, id_path=("id",)
@@ -221,7 +225,7 @@ class FirecrawlWire(FirecrawlScraping):
         check_types(options)
         refuse_options(self, options)
         own = options.provider if isinstance(options.provider, FirecrawlOptions) else self._defaults
-        return _create_request(options, own or FirecrawlOptions())
+        return _create_request(options, own)
 
     def _read(self, answer: Answer, cls: type[T], *, session_id: str | None = None) -> T:
         if not fine(answer):
@@ -266,6 +270,15 @@ class FirecrawlWire(FirecrawlScraping):
         )
         check_links(self, info)
         return info
+
+
+def _body(request: wire.CreateRequest, extra: Mapping[str, Any]) -> bytes:
+    return encode_body(wire.DIALECT.unstructure(request), extra)
+
+
+@functools.lru_cache(maxsize=_BODIES)
+def _plain_body(request: wire.CreateRequest) -> bytes:
+    return wire.DIALECT.dumps(request)
 
 
 def _create_request(options: SessionOptions, typed: FirecrawlOptions) -> wire.CreateRequest:
