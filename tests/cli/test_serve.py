@@ -208,8 +208,15 @@ def test_help_says_that_a_key_in_the_command_line_can_be_seen(capsys: pytest.Cap
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [("", "cannot be used"), ('{"rules": [{"on": "create", "do": "explode"}]}', "rules[0].do")],
-    ids=["empty", "unknown"],
+    [
+        ("", "cannot be used"),
+        ('{"rules": [{"on": "create", "do": "explode"}]}', "lag, outage @ rules[0].do"),
+        ('{"rules": [{"on": "birth", "do": "drop"}]}', "on must be one of any, create, "),
+        ('{"rules": [{"do": "delay", "seconds": "x"}]}', "'x' @ rules[0].seconds"),
+        ('{"rules": [{"do": "delay", "secs": 1}]}', "extra fields found (secs) @ rules[0]"),
+        ('{"rules": ["drop"]}', "must be an object @ rules[0]"),
+    ],
+    ids=["empty", "action", "kind", "number", "field", "no object"],
 )
 def test_bad_fault_plan_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str, told: str):
     """

@@ -10,6 +10,8 @@ import attrs
 
 from firecrawl_interact.server.faults.traffic import KINDS
 
+_KINDS = KINDS | {"any"}
+
 
 class Action(enum.Enum):
     """What a rule does to a request."""
@@ -33,6 +35,11 @@ class When(enum.Enum):
 
     BEFORE = "before"
     AFTER = "after"
+
+
+def _known(_: object, field: attrs.Attribute[str], kind: str) -> None:
+    if kind not in _KINDS:
+        raise ValueError(f"{field.name} must be one of {', '.join(sorted(_KINDS))}")
 
 
 @attrs.frozen(kw_only=True)
@@ -64,7 +71,7 @@ class Rule:
         fields: Names that are taken out of the answer, at any depth, for ``strip``.
     """
 
-    on: str = attrs.field(default="any", validator=attrs.validators.in_(KINDS | {"any"}))
+    on: str = attrs.field(default="any", validator=_known)
     do: Action
     when: When = When.BEFORE
     nth: int = attrs.field(default=1, validator=attrs.validators.ge(1))
@@ -99,4 +106,15 @@ def read_rules(data: Iterable[Any]) -> list[Rule]:
     try:
         return converter.structure(list(data), list[Rule])
     except cattrs.BaseValidationError as error:
-        raise ValueError("; ".join(cattrs.transform_error(error, path="rules"))) from error
+        raise ValueError("; ".join(cattrs.transform_error(error, "rules", _worded))) from error
+
+
+def _worded(error: BaseException, kind: type[Any] | None) -> str:
+    """Say what belongs there, in the words of a plan."""
+    from cattrs.v import format_exception  # slow to import, and for test servers only
+
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        return f"must be one of {', '.join(str(each.value) for each in kind)}"
+    if isinstance(error, AttributeError):  # cattrs takes whatever has keys for an object.
+        return "must be an object"
+    return str(error) if isinstance(error, ValueError) else format_exception(error, kind)
