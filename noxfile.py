@@ -79,6 +79,7 @@ def typing(session: nox.Session) -> None:
     _install_wheel(session, "typing", extras="[all]")
     session.run("mypy")
     session.run("mypy", "typing_tests")
+    machine.fetch(session, "pyright", "--version")
     session.run("pyright")
     session.run("pyright", "--verifytypes", "firecrawl_interact", "--ignoreexternal")
 

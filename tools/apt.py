@@ -7,6 +7,7 @@ import shutil
 import subprocess
 
 LOCK_WAIT = 300  # Seconds to wait for another apt to let go of its lock.
+RETRIES = 3  # Of each download.
 
 
 def install(*packages: str) -> bool:
@@ -19,7 +20,8 @@ def install(*packages: str) -> bool:
     if prefix is None:
         return False
     print("Installing", *packages, "with apt-get", flush=True)
-    apt = [*prefix, "apt-get", "-qq", "-o", f"DPkg::Lock::Timeout={LOCK_WAIT}"]
+    options = ("-o", f"DPkg::Lock::Timeout={LOCK_WAIT}", "-o", f"Acquire::Retries={RETRIES}")
+    apt = [*prefix, "apt-get", "-qq", *options]
     # A list that cannot be updated may still hold the package, so this step may fail.
     _quietly([*apt, "update"])
     return _quietly([*apt, "install", "--yes", "--no-install-recommends", *packages])

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import apt
+from nox.command import CommandFailed
 
 if TYPE_CHECKING:
     import nox
 
 BROWSERS = ("chromium-headless-shell", "chromium", "google-chrome", "chrome")  # On PATH, best first.
 APT_BROWSERS = ("chromium-headless-shell", "chromium")  # Debian's packages, smallest first.
+FETCH_TRIES = 3  # Of a program that downloads something when it is first used.
 NO_BROWSER = """\
 No Chromium was found, and none could be installed.
 Install one (Debian: apt-get install chromium; macOS: brew install --cask chromium; any system:
@@ -60,6 +63,18 @@ def node_modules(session: nox.Session, *packages: str) -> Path | None:
         session.warn("npm could not install packages: whatever needs them is skipped.")
         return None
     return folder
+
+
+def fetch(session: nox.Session, *command: str) -> None:
+    """
+    Run a command that downloads what it needs, some times if the network fails.
+
+    That it failed in the end is said by the next command that needs it.
+    """
+    for _ in range(FETCH_TRIES):
+        with contextlib.suppress(CommandFailed):
+            session.run(*command, silent=True)
+            return
 
 
 def _has_browser() -> bool:
