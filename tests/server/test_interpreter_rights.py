@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.interpreters import tools
+from firecrawl_interact.server.interpreters.desk import Desk
 from firecrawl_interact.server.interpreters.runs import ProcessRuns
 from firecrawl_interact.server.profile_store import ProfileFolder
 from firecrawl_interact.server.record import Browser, ProfileUse, Wish
@@ -20,7 +22,7 @@ from firecrawl_interact.server.replay.recorder import Recorder
 from firecrawl_interact.server.replay.store import Replays
 from firecrawl_interact.server.runs import CannotRunError, RunOutcome
 from firecrawl_interact.server.screencast import Screencasts
-from firecrawl_interact.server.unprivileged import open_to_all, user_of_browsers
+from firecrawl_interact.server.unprivileged import Nobody, open_to_all, user_of_browsers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from conftest import Leftovers
 
     from firecrawl_interact.server.chromium import ChromiumLauncher
+    from firecrawl_interact.server.scratch import Scratch
 
 pytestmark = pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become another user"
@@ -246,6 +249,24 @@ async def test_a_tool_that_nobody_can_read_runs_as_root_with_one_warning(
     assert [f"Programs in bash run as root, since nobody, as whom browsers run, cannot use {hidden}."] == [
         warning.partition(" Install it where")[0] for warning in warnings
     ]
+
+
+def test_a_folder_that_cannot_be_given_away_is_not_left_behind(
+    leftovers: Leftovers, monkeypatch: pytest.MonkeyPatch
+):
+    """
+    As where the system has no such group.
+    """
+
+    def refuse(self: Nobody, folder: Scratch) -> None:
+        del self, folder
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr(Nobody, "give", refuse)
+    with pytest.raises(OSError, match="Invalid argument"):
+        Desk.open("ws://nowhere", Nobody(setpriv="", uid=65534, gid=61184), lambda _: None)
+
+    assert [] == leftovers.folders()
 
 
 async def test_groups_of_sessions_differ(house: House):

@@ -56,8 +56,12 @@ class Desk:
             OSError: There is no room for it.
         """
         folder = Scratch.make()
-        if user is not None:
-            user.give(folder)
+        try:
+            if user is not None:
+                user.give(folder)
+        except OSError:
+            folder.remove()
+            raise
         return cls(folder, _environment(folder.data, cdp_url), user_for)
 
     async def run(self, language: str, code: str, timeout: float) -> RunOutcome:
