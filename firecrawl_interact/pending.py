@@ -51,6 +51,17 @@ class PendingSession(Generic[S]):
         """Show backend and whether it was used."""
         return f"<PendingSession backend={self._backend} {'used' if self._used else 'not opened yet'}>"
 
+    if not TYPE_CHECKING:  # Type checkers tell by themselves.
+
+        def __getattr__(self, name: str) -> Any:
+            """Tell whoever takes this for the session what is missing."""
+            raise AttributeError(
+                f"A PendingSession has no attribute {name!r}: nothing is open yet. "
+                "Enter it with `async with`, or await it, to get the session.",
+                name=name,
+                obj=self,
+            )
+
     async def _open(self) -> S:
         if self._used:
             raise UsageError(

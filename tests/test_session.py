@@ -94,6 +94,18 @@ async def test_pending_session_stands_for_one_session(backend):
     assert ["s1"] == backend.created
 
 
+def test_pending_session_taken_for_a_session_says_what_is_missing(backend):
+    """
+    Whoever forgets the ``await`` reads about it, and not only that there is no such attribute.
+    """
+    pending = Session.create(backend=backend)
+
+    with pytest.raises(AttributeError, match=r"no attribute 'cdp_url'.*await") as caught:
+        pending.cdp_url  # noqa: B018
+    assert ("cdp_url", pending) == (caught.value.name, caught.value.obj)
+    assert not hasattr(pending, "__enter__")
+
+
 async def test_nothing_is_sent_before_entering(backend):
     """Describing a session asks nobody for anything."""
     pending = Session.create(backend=backend)
