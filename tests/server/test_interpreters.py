@@ -252,7 +252,7 @@ async def test_a_program_that_does_not_end_is_killed(programs: Programs, languag
     say = {PYTHON: "x = 1\nprint('before')\n", NODE: "x = 1; console.log('before');\n", BASH: "echo before\n"}
     know = {PYTHON: "('x' in dir(), page.url)", NODE: "[typeof x, page.url()]", BASH: "true"}
     await programs.run(language, GO.get(language, "true"))
-    outcome = await programs.run(language, say[language] + LOOP[language], timeout=0.5)
+    outcome = await programs.run(language, say[language] + LOOP[language], timeout=2)
     after = await programs.run(language, know[language])
 
     assert (True, "before\n", 1) == (outcome.killed, outcome.stdout, outcome.exit_code)
