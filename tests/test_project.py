@@ -168,6 +168,7 @@ def test_importing_the_package_does_not_import(module):
             "from firecrawl_interact import LocalBackend; LocalBackend()",
             {"aiohttp", "firecrawl_interact.server"},
         ),
+        ("import firecrawl_interact.server.__main__", {"aiohttp"}),
         (
             "import firecrawl_interact.server.serving",
             {"firecrawl_interact.session", "firecrawl_interact.lifecycle", "firecrawl_interact.backends"},

@@ -95,6 +95,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT, then end every browser."""
     from firecrawl_interact.server import binary
+    from firecrawl_interact.server.careful import CarefulLauncher
     from firecrawl_interact.server.chromium import ChromiumLauncher
     from firecrawl_interact.server.engine import Debugging
     from firecrawl_interact.server.loop import run as run_loop
@@ -131,7 +132,7 @@ def run(args: argparse.Namespace) -> int:
                 host=args.host,
                 port=args.port,
                 key=key,
-                launcher=ChromiumLauncher(settings.browser, debugging=Debugging(cdp)),
+                launcher=CarefulLauncher(ChromiumLauncher(settings.browser, debugging=Debugging(cdp))),
                 announce=functools.partial(_announce, public_url=args.public_url),
                 faults=faults,
                 settings=_settings(args),

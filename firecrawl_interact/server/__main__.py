@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Generator
 
+from firecrawl_interact.server.careful import CarefulLauncher
 from firecrawl_interact.server.chromium import ChromiumLauncher
 from firecrawl_interact.server.engine import Debugging, Launcher
 from firecrawl_interact.server.lead import LeadLauncher
@@ -43,7 +44,9 @@ def main(arguments: list[str]) -> int:
 async def _run(orders: Orders, lifeline: int, ready: int, parent: int | None = None) -> None:
     """Start the browser that is about to be asked for, and meanwhile all else."""
     become_parent()
-    launcher = LeadLauncher(ChromiumLauncher(orders.browser, debugging=Debugging(orders.cdp)))
+    launcher = LeadLauncher(
+        CarefulLauncher(ChromiumLauncher(orders.browser, debugging=Debugging(orders.cdp)))
+    )
     launcher.lead()
     await asyncio.sleep(0)  # Now it has been started: what comes next keeps the loop from anything else.
     try:

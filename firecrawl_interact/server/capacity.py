@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from firecrawl_interact.errors import LocalBrowserError
 from firecrawl_interact.server.browsers import NoSlotError
 from firecrawl_interact.server.engine import Engine, Launcher, LaunchSpec
-from firecrawl_interact.server.room import shortage
 
 
 class LimitedLauncher:
@@ -18,7 +16,7 @@ class LimitedLauncher:
         Args:
             launcher: Who starts browsers. Closed with this one.
 
-            most: How many may run at a time, or None for as many as this machine has room for.
+            most: How many may run at a time, or None for any number.
         """
         self._launcher = launcher
         self._most = most
@@ -31,14 +29,11 @@ class LimitedLauncher:
 
         Raises:
             NoSlotError: As many run as may.
-            LocalBrowserError: This machine has no room for one more, or it could not be started.
+            LocalBrowserError: As the launcher of this one says.
         """
         self._running = {engine for engine in self._running if not engine.exited.done()}
         if self._most is not None and self._starting + len(self._running) >= self._most:
             raise NoSlotError(self._most)
-        missing = shortage(self._starting)
-        if missing is not None:
-            raise LocalBrowserError(missing)
         self._starting += 1
         try:
             engine = await self._launcher.launch(spec)

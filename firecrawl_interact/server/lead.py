@@ -52,6 +52,7 @@ class LeadLauncher:
         leading = self._leading
         if leading is None or spec != _PLAIN or _has_ended(leading):
             self._dismiss()
+            await self._ended()  # There may be room for one only.
             return await self._launcher.launch(spec)
         self._leading = None
         try:
@@ -66,14 +67,17 @@ class LeadLauncher:
         if self._patience is not None:
             self._patience.cancel()
         self._dismiss()
-        if self._ending:
-            await asyncio.wait(tuple(self._ending))
+        await self._ended()
         await self._launcher.aclose()
 
     def _dismiss(self) -> None:
         if self._leading is not None:
             self._end(self._leading)
             self._leading = None
+
+    async def _ended(self) -> None:
+        if self._ending:
+            await asyncio.wait(tuple(self._ending))
 
     def _end(self, leading: asyncio.Task[Engine]) -> None:
         ending = asyncio.create_task(give_up(leading))

@@ -10,7 +10,7 @@ import pytest
 from firecrawl_interact.cli import serve
 from firecrawl_interact.cli.main import main
 from firecrawl_interact.server import serving
-from firecrawl_interact.server.chromium import ChromiumLauncher
+from firecrawl_interact.server.careful import CarefulLauncher
 
 
 def complaint(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[int, str]:
@@ -135,9 +135,9 @@ def test_browsers_take_commands_from_the_server_alone_where_others_could_reach_t
     """
     The option is asked first, then the variable, then whom the server is for.
     """
-    launchers: list[ChromiumLauncher] = []
+    launchers: list[CarefulLauncher] = []
 
-    async def note(*, launcher: ChromiumLauncher, **_: object) -> None:
+    async def note(*, launcher: CarefulLauncher, **_: object) -> None:
         launchers.append(launcher)
 
     monkeypatch.setattr(serving, "serve", note)
@@ -145,7 +145,7 @@ def test_browsers_take_commands_from_the_server_alone_where_others_could_reach_t
     monkeypatch.setenv("FIRECRAWL_INTERACT_CDP", variable)
     main(["serve", *options])
 
-    assert [chosen] == [each._debugging.value for each in launchers]
+    assert [chosen] == [each._launcher._debugging.value for each in launchers]
 
 
 def test_way_that_is_neither_is_refused(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from firecrawl_interact.errors import LocalBrowserError
-from firecrawl_interact.server import capacity, room, user_limit
+from firecrawl_interact.server import careful, room, user_limit
 from firecrawl_interact.server.browsers import NoSlotError
 from firecrawl_interact.server.capacity import LimitedLauncher
+from firecrawl_interact.server.careful import CarefulLauncher
 from firecrawl_interact.server.engine import LaunchSpec
 from firecrawl_interact.server.fake import FakeLauncher
 from tests.server.conftest import Serve
@@ -59,7 +60,7 @@ async def test_a_full_disk_refuses_a_create(serve: Serve, monkeypatch: pytest.Mo
     monkeypatch.setattr(room, "LEAST_DISK", 2**60)
     server = await serve()
     fakes = server.browsers.launcher
-    server.browsers.launcher = LimitedLauncher(fakes)
+    server.browsers.launcher = CarefulLauncher(fakes)
     answer = await server.ask("POST", "/v2/interact", {})
 
     assert (503, True) == (answer.status, "disk" in answer.body["error"])
@@ -220,10 +221,10 @@ async def test_a_container_without_room_refuses_a_create(
     503 in both dialects, with words that say why; nothing is started.
     """
     write(tmp_path, {"proc/self/cgroup": "0::/", "pids.max": 100, "pids.current": 90})
-    monkeypatch.setattr(capacity, "shortage", functools.partial(room.shortage, root=tmp_path))
+    monkeypatch.setattr(careful, "shortage", functools.partial(room.shortage, root=tmp_path))
     server = await serve()
     fakes = server.browsers.launcher
-    server.browsers.launcher = LimitedLauncher(fakes)
+    server.browsers.launcher = CarefulLauncher(fakes)
     answer = await server.ask("POST", path, {})
 
     assert (503, True) == (answer.status, "limit of processes" in str(answer.body))
@@ -235,8 +236,8 @@ async def test_browsers_on_their_way_need_room_too(monkeypatch: pytest.MonkeyPat
     Where there is room for two more, the third of three at once is refused.
     """
     write(tmp_path, {"proc/self/cgroup": "0::/", "pids.max": 1000, "pids.current": 1000 - 2 * room.TASKS})
-    monkeypatch.setattr(capacity, "shortage", functools.partial(room.shortage, root=tmp_path))
-    launcher = LimitedLauncher(FakeLauncher(delay=0.01))
+    monkeypatch.setattr(careful, "shortage", functools.partial(room.shortage, root=tmp_path))
+    launcher = CarefulLauncher(FakeLauncher(delay=0.01))
     outcomes = await asyncio.gather(*(launcher.launch(SPEC) for _ in range(3)), return_exceptions=True)
     await launcher.aclose()
 
@@ -247,11 +248,11 @@ async def test_a_start_that_fails_takes_no_place(monkeypatch: pytest.MonkeyPatch
     """
     The place is there for the next.
     """
-    monkeypatch.setattr(capacity, "shortage", lambda _: "no room")
-    launcher = LimitedLauncher(FakeLauncher(), 1)
+    monkeypatch.setattr(careful, "shortage", lambda _: "no room")
+    launcher = LimitedLauncher(CarefulLauncher(FakeLauncher()), 1)
     with pytest.raises(LocalBrowserError, match="no room"):
         await launcher.launch(SPEC)
-    monkeypatch.setattr(capacity, "shortage", lambda _: None)
+    monkeypatch.setattr(careful, "shortage", lambda _: None)
     await launcher.launch(SPEC)
 
     await launcher.aclose()

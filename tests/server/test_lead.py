@@ -8,7 +8,10 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from firecrawl_interact.errors import LocalBrowserError
+from firecrawl_interact.server import careful
 from firecrawl_interact.server import lead as lead_module
+from firecrawl_interact.server.capacity import LimitedLauncher
+from firecrawl_interact.server.careful import CarefulLauncher
 from firecrawl_interact.server.engine import LaunchSpec
 from firecrawl_interact.server.fake import FakeEngine, FakeLauncher
 from firecrawl_interact.server.lead import LeadLauncher
@@ -111,6 +114,24 @@ async def test_one_that_does_not_fit_is_given_up(leading, fakes: Launcher):
 
     assert {got} == fakes.engines
     assert [PLAIN, WIDE] == fakes.starts
+
+
+@pytest.mark.parametrize("spec", [PLAIN, WIDE], ids=["fits", "does not fit"])
+async def test_where_there_is_room_for_one_the_first_has_it(
+    fakes: Launcher, monkeypatch: pytest.MonkeyPatch, spec: LaunchSpec
+):
+    """
+    The one that leads takes nobody's place.
+    """
+    monkeypatch.setattr(careful, "shortage", lambda starting: "full" if starting or fakes.engines else None)
+    launcher = LimitedLauncher(LeadLauncher(CarefulLauncher(fakes)), 1)
+    launcher._launcher.lead()
+    async with asyncio.timeout(5):
+        await started(fakes)
+        got = await launcher.launch(spec)
+
+    assert {got} == fakes.engines
+    await launcher.aclose()
 
 
 async def test_one_that_nobody_asks_for_is_given_up(fakes: Launcher, monkeypatch: pytest.MonkeyPatch):

@@ -8,7 +8,10 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from firecrawl_interact.errors import LocalBrowserError
+from firecrawl_interact.server import careful
 from firecrawl_interact.server import spares as spares_module
+from firecrawl_interact.server.capacity import LimitedLauncher
+from firecrawl_interact.server.careful import CarefulLauncher
 from firecrawl_interact.server.chromium import ChromiumLauncher
 from firecrawl_interact.server.engine import LaunchSpec
 from firecrawl_interact.server.fake import FakeEngine, FakeLauncher
@@ -161,6 +164,24 @@ async def test_spares_make_room_within_the_limit(make, launcher_of_fakes: Launch
     assert 0 == spares.ready
     await first.stop()
     await until(lambda: spares.ready == 1)
+
+
+async def test_a_spare_is_handed_out_where_there_is_room_for_no_other(
+    launcher_of_fakes: Launcher, monkeypatch: pytest.MonkeyPatch
+):
+    """
+    It runs already, so its room is not asked for again.
+    """
+    monkeypatch.setattr(
+        careful, "shortage", lambda starting: "full" if starting or launcher_of_fakes.engines else None
+    )
+    spares = SpareLauncher(CarefulLauncher(launcher_of_fakes), 1)
+    spares.fill()
+    await until(lambda: spares.ready == 1)
+    got = await LimitedLauncher(spares).launch(PLAIN)
+
+    assert {got} == launcher_of_fakes.engines
+    await spares.aclose()
 
 
 async def test_spares_that_do_not_start_are_tried_again(make, launcher_of_fakes: Launcher, caplog):
