@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import logging
 import os
@@ -17,11 +16,10 @@ from firecrawl_interact.guardian import messages
 from firecrawl_interact.guardian.book import Book, Owed
 from firecrawl_interact.guardian.deaths import Deaths
 from firecrawl_interact.guardian.helper import CannotStartError, Helper
+from firecrawl_interact.guardian.news import News
 from firecrawl_interact.guardian.relays import Relays
 from firecrawl_interact.guardian.styles import Style
 from firecrawl_interact.models import Answer, EndRequest, LineSettings, Request, Search
-
-SETTLE_DELAY = 0.02  # Seconds the news of a settled debt may wait for others; lost, it costs one DELETE more.
 
 _log = logging.getLogger("firecrawl_interact")
 
@@ -48,7 +46,7 @@ class Guardian:
         self._helper: Helper | None = None
         self._book = Book(self._write)
         self._relays = Relays()
-        self._news = b""  # Of settled debts, to go along with what is told next.
+        self._news = News(self._flush)
         self._deaths = Deaths()
 
     @property
@@ -103,13 +101,17 @@ class Guardian:
                 return
             style = self._book.styles.of_search(search, line)
             told = messages.pack(messages.PLAN, debt, *_plan(style, search, until, appears_by))
-            self._tell(debt, Owed((style,), told, until))
+            self._book.keep(debt, Owed((style,), told, until))
+            self._write(told)
 
     def opened(
         self, debt: str, end: EndRequest, *, line: LineSettings, session_id: str, until: float
     ) -> None:
         """
         Tell that a session is open, and how to end it.
+
+        In a running event loop it is written after the loop's current pass, once for all sessions
+        that open in it, and so before their blocks are entered.
 
         Args:
             debt: Our own id of the debt, the same as in `plan`.
@@ -130,7 +132,8 @@ class Guardian:
             told = messages.pack(
                 messages.OPENED, debt, style.number, session_id, end.request.url, end.born, until
             )
-            self._tell(debt, Owed((style,), told, until))
+            self._book.keep(debt, Owed((style,), told, until))
+            self._news.after_pass(told)
 
     def settled(self, debt: str) -> None:
         """
@@ -141,10 +144,7 @@ class Guardian:
         with self._lock:
             if not self._book.drop(debt):
                 return
-            first = not self._news
-            self._news += messages.pack(messages.SETTLED, debt)
-            if first:
-                self._flush_soon()
+            self._news.later(messages.pack(messages.SETTLED, debt))
 
     def hand_over(self, debt: str, done: Callable[[bool], None] | None = None) -> bool:
         """
@@ -250,7 +250,7 @@ class Guardian:
         """Let the helper process go. It pays what is still owed, then ends; the next use starts another."""
         with self._lock:
             helper, self._helper = self._helper, None
-            news, self._news = self._news, b""
+            news = self._news.take()
             self._book = Book(self._write)
             if helper is not None:
                 helper.write(news)
@@ -258,20 +258,10 @@ class Guardian:
 
     # --- telling ------------------------------------------------------------------------
 
-    def _tell(self, debt: str, owed: Owed) -> None:
-        self._book.keep(debt, owed)
-        self._write(owed.told)
-
     def _write(self, data: bytes) -> None:
-        news, self._news = self._news, b""
+        news = self._news.take()
         if self._helper is not None:
             self._helper.write(news + data)
-
-    def _flush_soon(self) -> None:
-        try:
-            asyncio.get_running_loop().call_later(SETTLE_DELAY, self._flush)
-        except RuntimeError:  # No loop here: at the interpreter's end there is no later.
-            self._flush()
 
     def _flush(self) -> None:
         with self._lock:
@@ -289,6 +279,7 @@ class Guardian:
         except CannotStartError as error:
             self._switch_off(str(error))
             return
+        self._news.take()  # For the one before; the book has all that is still owed.
         self._write(self._book.tell_all())
 
     def _switch_off(self, reason: str) -> None:

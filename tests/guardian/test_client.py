@@ -14,7 +14,8 @@ from guardian_kit import LINE, PATIENCE, Provider, create, end, ended, nobody, s
 
 from firecrawl_interact.errors import TransportError, TransportTimeoutError
 from firecrawl_interact.guardian import helper
-from firecrawl_interact.guardian.client import SETTLE_DELAY, Guardian
+from firecrawl_interact.guardian.client import Guardian
+from firecrawl_interact.guardian.news import SETTLE_DELAY
 from firecrawl_interact.guardian.styles import STYLES_MAX
 from firecrawl_interact.models import Request
 
@@ -405,14 +406,62 @@ async def test_settled_debts_are_told_together_with_what_comes_next(keeper, prov
     """
     provider.open("s1", "s2", "s3")
     tell_opened(keeper, provider, "s1", "s2")
+    await asyncio.sleep(0)
     told = []
     monkeypatch.setattr(helper.Helper, "write", lambda _, data: told.append(data.count(b"\n")))
 
     keeper.settled("s1")
     keeper.settled("s2")
     tell_opened(keeper, provider, "s3")
+    await asyncio.sleep(0)
 
     assert [3] == told
+
+
+async def test_sessions_of_one_pass_are_told_in_one_call_right_after_it(keeper, provider, monkeypatch):
+    """
+    A hundred sessions that open together cost one call to the system, and none waits for the next pass.
+    """
+    names = [f"s{number}" for number in range(100)]
+    keeper.start()
+    told = []
+    monkeypatch.setattr(helper.Helper, "write", lambda _, data: told.append(data.count(b'["opened"')))
+
+    tell_opened(keeper, provider, *names)
+    before = sum(told)
+    await asyncio.sleep(0)
+
+    assert (0, 100) == (before, sum(told))
+    assert 1 == sum(1 for opened in told if opened)
+
+
+async def test_hand_over_in_the_pass_of_the_opening_is_told_after_it(keeper, provider):
+    """
+    What is asked about a session does not overtake the news that it is there.
+    """
+    provider.open("s1")
+    tell_opened(keeper, provider, "s1")
+    outcome = Outcome()
+    keeper.hand_over("s1", outcome)
+
+    assert await asyncio.to_thread(outcome.wait)
+
+
+async def test_guardian_that_dies_before_it_was_told_is_replaced_by_one_that_knows(keeper, provider):
+    """
+    The successor is told all that is owed at once, and nothing that was meant for the other.
+    """
+    provider.open("s1", "s2")
+    tell_opened(keeper, provider, "s1")
+    await asyncio.sleep(0)
+    pid = keeper.pid
+    tell_opened(keeper, provider, "s2")
+    os.kill(pid, signal.SIGKILL)
+    replaced(keeper, pid)  # Without a turn of the loop.
+    keeper._helper.hang_up()
+    await asyncio.to_thread(provider.wait_empty)
+
+    assert 2 == provider.count("DELETE")
 
 
 async def test_news_of_a_settled_debt_waits_for_no_other(keeper, provider):
