@@ -47,6 +47,7 @@ _DELETE_ATTEMPT = 40.0  # Seconds: Firecrawl holds a DELETE for up to 30.
 _DELETE_TOTAL = 90.0  # Seconds for all attempts.
 _READ_ATTEMPT = 45.0  # Seconds: Firecrawl's status may take 40.
 _READ_TOTAL = 90.0  # Seconds for all attempts.
+_READ_AGAIN = AGAIN - {501}  # What is not implemented now will not be so in a minute.
 
 _MOVED = frozenset({301, 307, 308})  # Sent elsewhere unprocessed: the base URL is wrong.
 _UNAVAILABLE = 503
@@ -223,7 +224,9 @@ class ProviderBackend(Backend):
 
     async def _ask(self, request: Request) -> Answer:
         """Send a request that changes nothing."""
-        return await retry.request(self._transport(), request, attempt=_READ_ATTEMPT, total=_READ_TOTAL)
+        return await retry.request(
+            self._transport(), request, attempt=_READ_ATTEMPT, total=_READ_TOTAL, again=_READ_AGAIN
+        )
 
     async def _verified_gone(self, verify: Verify, session_id: str) -> bool:
         """Resolve a refusal that may mean "gone" or "bad key" by the list of what runs."""

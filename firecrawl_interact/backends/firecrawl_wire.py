@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypeVar, cast, get_args
@@ -56,7 +57,9 @@ _SESSIONS = "/v2/interact"  # The documented path; /v2/browser is its full alias
 _STATUSES: tuple[str, ...] = get_args(Status)
 _OVER = frozenset({"destroyed", "error", "failed", "stopped"})  # Of the list and of the single session.
 _BODIES = 64  # Bodies of creates kept: programs ask for few kinds of sessions, again and again.
-_NO_ROUTE = frozenset({404, 405, 501})  # What servers without "get one" may answer.
+_NOT_FOUND = 404
+_NO_ROUTE = frozenset({405, 501})  # What servers without "get one" may answer, besides 404.
+_NO_ROUTE_WORDS = re.compile(r"\broute\b|\bcannot get\b|^not found\.?$")  # Of a gateway, or of a framework.
 
 
 class FirecrawlWire(FirecrawlScraping):
@@ -180,7 +183,7 @@ class FirecrawlWire(FirecrawlScraping):
             SessionNotFoundError: The team has no such session.
         """
         answer = await self._ask(Request("GET", f"{self._url}/{segment(session_id)}", self._access.headers))
-        if answer.status not in _NO_ROUTE or read_words(answer).own:
+        if not _lacks_route(answer):
             return self._info(self._read(answer, wire.GetReply, session_id=session_id))
         for info in await self.list():
             if info.id == session_id:
@@ -301,6 +304,14 @@ def _create_request(options: SessionOptions, typed: FirecrawlOptions) -> wire.Cr
         )
     except OutOfBoundsError as error:
         raise invalid(error) from None
+
+
+def _lacks_route(answer: Answer) -> bool:
+    """Tell whether nobody knows the way, rather than the session."""
+    if answer.status != _NOT_FOUND:
+        return answer.status in _NO_ROUTE
+    words = read_words(answer)
+    return not words.own or _NO_ROUTE_WORDS.search(words.text.lower()) is not None
 
 
 def _fields(answer: Answer) -> dict[str, Any]:

@@ -614,6 +614,27 @@ async def test_a_server_without_the_route_is_asked_for_its_list(provider):
     assert (ID, "active") == (found.id, found.status)
 
 
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (404, {"message": "no Route matched with those values"}),
+        (404, {"success": False, "error": "Not Found"}),
+        (405, {"error": "Method Not Allowed"}),
+        (501, {"error": "Not Implemented"}),
+    ],
+    ids=str,
+)
+async def test_a_gateway_without_the_route_is_not_taken_for_the_provider(provider, status, body):
+    """What knows no route says nothing of the session: the list does."""
+    provider.answers("GET", f"/v2/interact/{ID}", status, body)
+    row = {"id": ID, "status": "active"}
+    provider.answers("GET", "/v2/interact", 200, {"success": True, "sessions": [row]})
+    async with asyncio.timeout(5), FirecrawlBackend("fc-TEST", provider.url) as backend:
+        info = await backend.get(ID)
+
+    assert (ID, True) == (info.id, info.alive)
+
+
 async def test_an_unknown_session_is_not_looked_for_in_the_list(provider):
     """The provider's own 404 is an answer."""
     provider.answers("GET", f"/v2/interact/{ID}", 404, BY_NAME["status.not_found"]["response_body"])
