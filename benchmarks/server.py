@@ -1,5 +1,6 @@
 """
-The server of local browsers: sessions with and without a spare, many in a row, many at once, its end.
+The server of local browsers: sessions with and without a spare, many in a row, many at once, its end,
+and what it costs that browsers have no port of their own.
 
 It counts what is left afterwards: processes, folders, descriptors, memory.
 """
@@ -17,11 +18,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import attrs
+import local
 from _common import Goal, arguments, goals, private_state, publish, resident_megabytes, table
 
 PROGRAM_NAMES = ("chromium-headless-shell", "chromium", "google-chrome", "chrome")
@@ -46,6 +49,7 @@ def main() -> None:
                 _row(env, 20 if few else 1000),
                 _crowd(env, 5 if few else 40),
                 _ends(env, 3 if few else 20),
+                _ways(env, program, 1 if few else 3),
             ]
         )
     publish(options.page, "server", "The server of local browsers", text)
@@ -116,6 +120,74 @@ def _ends(env: dict[str, str], number: int) -> str:
         Goal(f"seconds from kill -9 until no Chromium is left, with {number} sessions", found["SIGKILL"], 1),
     ]
     return goals(stated)
+
+
+def _ways(env: dict[str, str], program: str, turns: int) -> str:
+    """Compare browsers at a port of their own with those behind a pipe, and with no server between."""
+    measured: dict[str, list[dict[str, float]]] = defaultdict(list)
+    with Server.running(env, "--cdp", "port") as port, Server.running(env, "--cdp", "pipe") as pipe:
+        for _ in range(turns):
+            with local.busy_processors():
+                found = asyncio.run(_traffic(program, {"--cdp port": port, "--cdp pipe": pipe}))
+            for name, each in found.items():
+                measured[name].append(each)
+    middle = {
+        name: {kind: statistics.median(each[kind] for each in rows) for kind in rows[0]}
+        for name, rows in measured.items()
+    }
+    straight = middle[local.DIRECT]
+    rows = [
+        [
+            name,
+            *(f"{each[kind] * 1e6:.0f}" for kind in ("round_trip", "of_four")),
+            *(f"{each[kind] / straight[kind]:.2f}" for kind in ("round_trip", "of_four", "throughput")),
+        ]
+        for name, each in middle.items()
+    ]
+    headings = [
+        "connection",
+        "round trip, µs",
+        "of four clients at once, µs",
+        "against straight",
+        "of four",
+        "big answers",
+    ]
+    pipe_added = (middle["--cdp pipe"]["round_trip"] - straight["round_trip"]) * 1e6
+    share = middle["--cdp pipe"]["throughput"] / straight["throughput"]
+    stated = [
+        Goal("microseconds that the pipe adds to a round trip", pipe_added, 120),
+        Goal("throughput by the pipe against straight", share, 0.8, at_least=True),
+    ]
+    heading = "What drives a browser, processors kept awake; the last three columns are ratios:"
+    return f"{heading}\n\n{table(headings, rows)}\n\n{goals(stated)}"
+
+
+async def _traffic(program: str, servers: dict[str, Server]) -> dict[str, dict[str, float]]:
+    """Measure in turns, so that whatever else this machine does meets all alike."""
+    async with contextlib.AsyncExitStack() as stack:
+        http = await stack.enter_async_context(client())
+        urls = {local.DIRECT: await stack.enter_async_context(local.by_hand(program))}
+        for name, server in servers.items():
+            made = await _create(server, http)
+            stack.push_async_callback(_delete, server, http, made)
+            urls[name] = made["cdpUrl"]
+        ways = {
+            name: [await stack.enter_async_context(local.connected(url)) for _ in range(4)]
+            for name, url in urls.items()
+        }
+        found: dict[str, dict[str, list[float]]] = {name: defaultdict(list) for name in ways}
+        for _ in range(20):
+            for name, clients in ways.items():
+                found[name]["round_trip"] += await local.trips(clients[0], 50)
+                together = await asyncio.gather(*(local.trips(each, 25) for each in clients))
+                found[name]["of_four"] += [seconds for each in together for seconds in each]
+        for _ in range(10):
+            for name, clients in ways.items():
+                found[name]["throughput"].append(await local.throughput(clients[0]))
+        return {
+            name: {kind: statistics.median(each) for kind, each in kinds.items()}
+            for name, kinds in found.items()
+        }
 
 
 # --- the server, and its sessions -----------------------------------------------------------

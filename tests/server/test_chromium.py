@@ -18,12 +18,14 @@ from firecrawl_interact.server import binary, chromium
 from firecrawl_interact.server.cdp import connect
 from firecrawl_interact.server.child import keep_descriptors
 from firecrawl_interact.server.chromium import ChromiumLauncher
-from firecrawl_interact.server.engine import Endpoint, LaunchSpec
+from firecrawl_interact.server.engine import Debugging, Endpoint, LaunchSpec
 
 if TYPE_CHECKING:
     from conftest import Leftovers
 
 SPEC = LaunchSpec()
+
+both_ways = pytest.mark.parametrize("debugging", list(Debugging), ids=lambda debugging: debugging.value)
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
@@ -34,6 +36,7 @@ async def ask(endpoint: Endpoint, method: str) -> dict:
         return await browser.call(method)
 
 
+@both_ways
 async def test_launched_browser_answers_cdp_and_shows_a_page(launcher: ChromiumLauncher):
     """
     What `launch` returns can be driven at once, and has a page to drive.
@@ -44,6 +47,7 @@ async def test_launched_browser_answers_cdp_and_shows_a_page(launcher: ChromiumL
     assert ["about:blank"] == [target["url"] for target in targets if target["type"] == "page"]
 
 
+@both_ways
 async def test_stop_leaves_neither_process_nor_folder(launcher: ChromiumLauncher, leftovers: Leftovers):
     """
     A stop returns once the browser and its folder are gone; another stop returns at once.
@@ -59,12 +63,13 @@ async def test_stop_leaves_neither_process_nor_folder(launcher: ChromiumLauncher
     assert [] == leftovers.folders()
 
 
+@both_ways
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
-async def test_full_chromium_runs_headless_and_leaves_nothing(leftovers: Leftovers):
+async def test_full_chromium_runs_headless_and_leaves_nothing(leftovers: Leftovers, debugging: Debugging):
     """
     The full browser is started without a window, and ends with all its helpers.
     """
-    launcher = ChromiumLauncher("chromium")
+    launcher = ChromiumLauncher("chromium", debugging=debugging)
     browser = await launcher.launch(SPEC)
     product = (await ask(browser.endpoint, "Browser.getVersion"))["product"]
     await launcher.aclose()
@@ -87,6 +92,7 @@ async def test_stops_at_the_same_time_wait_for_one_end(launcher: ChromiumLaunche
     assert [] == leftovers.folders()
 
 
+@both_ways
 async def test_crash_is_told_with_its_reason(launcher: ChromiumLauncher, leftovers: Leftovers):
     """
     A browser that is killed from outside says so, and stopping it then removes its folder.
@@ -115,6 +121,7 @@ async def test_closing_the_launcher_stops_every_browser(launcher: ChromiumLaunch
         await launcher.launch(SPEC)
 
 
+@both_ways
 async def test_cancelled_launch_leaves_nothing(launcher: ChromiumLauncher, leftovers: Leftovers):
     """
     A launch that is cancelled before the browser listens ends the browser.
@@ -140,6 +147,7 @@ async def test_browsers_do_not_see_each_others_pipes(launcher: ChromiumLauncher,
     assert "HeadlessChrome" in (await ask(second.endpoint, "Browser.getVersion"))["product"]
 
 
+@both_ways
 @pytest.mark.parametrize(
     ("script", "text"),
     [
@@ -149,18 +157,19 @@ async def test_browsers_do_not_see_each_others_pipes(launcher: ChromiumLauncher,
     ],
 )
 async def test_browser_that_dies_at_once_is_an_error_with_its_last_words(
-    program: Callable[..., str], leftovers: Leftovers, script: str, text: str
+    program: Callable[..., str], leftovers: Leftovers, script: str, text: str, debugging: Debugging
 ):
     """
     The error says how the program ended and what it said, and nothing is left.
     """
     async with asyncio.timeout(30):
         with pytest.raises(LocalBrowserError, match=text):
-            await ChromiumLauncher(program(script)).launch(SPEC)
+            await ChromiumLauncher(program(script), debugging=debugging).launch(SPEC)
 
     assert ([], []) == await leftovers.gone()
 
 
+@both_ways
 @pytest.mark.parametrize(
     "script",
     [
@@ -172,7 +181,11 @@ async def test_browser_that_dies_at_once_is_an_error_with_its_last_words(
     ids=["silent", "babbling", "stderr closed", "ignoring SIGTERM"],
 )
 async def test_browser_that_never_listens_is_an_error_and_is_killed(
-    program: Callable[..., str], leftovers: Leftovers, monkeypatch: pytest.MonkeyPatch, script: str
+    program: Callable[..., str],
+    leftovers: Leftovers,
+    monkeypatch: pytest.MonkeyPatch,
+    script: str,
+    debugging: Debugging,
 ):
     """
     A program that hangs is killed with all that it started.
@@ -181,8 +194,27 @@ async def test_browser_that_never_listens_is_an_error_and_is_killed(
     monkeypatch.setattr(chromium, "STOP_GRACE", 0.1)
     async with asyncio.timeout(30):
         with pytest.raises(LocalBrowserError, match="did not listen in time"):
-            await ChromiumLauncher(program(script)).launch(SPEC)
+            await ChromiumLauncher(program(script), debugging=debugging).launch(SPEC)
 
+    assert ([], []) == await leftovers.gone()
+
+
+async def test_browser_that_lets_go_of_its_pipe_and_lives_is_killed(
+    program: Callable[..., str], leftovers: Leftovers, monkeypatch: pytest.MonkeyPatch
+):
+    """
+    It cannot be told anything any more, and would outlive us. It has some time to end by itself.
+    """
+    monkeypatch.setattr(chromium, "FINISH_GRACE", 0.1)
+    answers = ['{"id":0,"result":{"sessionId":"HOUSE"}}', '{"id":1,"result":{},"sessionId":"HOUSE"}']
+    says = "; ".join(f"head -c 40 <&3 >/dev/null; printf '{answer}\\0' >&4" for answer in answers)
+    script = program(f"{says}; exec 3>&- 4>&-; exec sleep 60")
+    async with asyncio.timeout(30):
+        browser = await ChromiumLauncher(script, debugging=Debugging.PIPE).launch(SPEC)
+        reason = await browser.exited
+        await browser.stop()
+
+    assert "was ended by SIGKILL" == reason
     assert ([], []) == await leftovers.gone()
 
 
