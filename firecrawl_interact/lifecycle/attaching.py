@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -123,6 +124,9 @@ async def _take_over(hub: Hub, candidate: Candidate, info: SessionInfo) -> Debt:
         hub.owe(debt)
     try:
         taking = await record.take(debt)
+        # The guardian is told at the end of this pass of the loop: the caller's code, which may
+        # block the loop, comes after it.
+        await asyncio.sleep(0)
     except BaseException:
         # Cancelled before the caller has it: it is not taken over, and goes on as it was.
         hub.release(debt, DebtState.RELEASED)
