@@ -49,10 +49,11 @@ def main() -> None:
                 _row(env, 20 if few else 1000),
                 _crowd(env, 5 if few else 40),
                 _ends(env, 3 if few else 20),
-                _ways(env, program, 1 if few else 3),
             ]
         )
+        ways = _ways(env, program, 1 if few else 3)
     publish(options.page, "server", "The server of local browsers", text)
+    publish(options.page, "pipe", "Browsers without a port", ways)
 
 
 def _openings(env: dict[str, str], number: int) -> str:

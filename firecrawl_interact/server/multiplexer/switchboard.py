@@ -182,8 +182,9 @@ class Switchboard:
     async def aclose(self) -> None:
         """End all connections and close the one to the browser."""
         await self._wire.aclose()
-        if self._house is not None:
-            await self._house.aclose()
+        house, self._house = self._house, None
+        if house is not None:
+            await house.aclose()
 
     def _addressed(self, extension: Extension, text: str) -> bytes:
         """Put a command into a session of whoever sends it."""
@@ -272,6 +273,7 @@ class Switchboard:
         extensions, self._extensions = self._extensions, set()
         for extension in extensions:
             extension.listener.end(GONE, _BROWSER_GONE)
+        self._sessions, self._pages = Sessions(), {}  # Records of ended browsers stay.
 
     def _unwanted(self, beginning: asyncio.Task[Any]) -> None:
         if not beginning.cancelled() and beginning.exception() is None:

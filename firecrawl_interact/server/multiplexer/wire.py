@@ -123,6 +123,7 @@ class Wire(asyncio.BufferedProtocol):
         """Let everybody know."""
         del exc
         self._writable.set()  # Whoever waits finds the browser gone.
+        self._chunk, self._begun = memoryview(b""), []  # Records of ended browsers stay.
         if not self.lost.done():
             self.lost.set_result(None)
 

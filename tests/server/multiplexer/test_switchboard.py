@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import socket
+import tracemalloc
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,9 +16,9 @@ from firecrawl_interact.server.multiplexer import envelope, switchboard, wire
 from firecrawl_interact.server.multiplexer.switchboard import GONE, TOO_LONG, TOO_SLOW, Switchboard
 
 if TYPE_CHECKING:
-    from conftest import Ear, Scene
+    from conftest import Ear, Scene, scene
 else:
-    from tests.server.multiplexer.conftest import Ear
+    from tests.server.multiplexer.conftest import Ear, scene
 
 ASK = '{"id":1,"method":"Browser.getVersion"}'
 
@@ -327,3 +329,26 @@ async def test_browser_that_ends_at_once_is_no_switchboard():
         async with asyncio.timeout(5):
             await board.open(ours)
     await board.aclose()
+
+
+async def test_switchboard_of_an_ended_browser_weighs_next_to_nothing():
+    """
+    The records of ten thousand ended browsers are kept, and it with them.
+    """
+    async with scene() as first:
+        await first.board.dial(Ear())
+    tracemalloc.start()
+    try:
+        async with scene() as played:
+            await played.board.dial(Ear())
+        kept = played.board
+        del played
+        gc.collect()
+        left = tracemalloc.take_snapshot().filter_traces(
+            [tracemalloc.Filter(inclusive=True, filename_pattern="*/multiplexer/[!c]*.py")]
+        )
+    finally:
+        tracemalloc.stop()
+
+    assert kept.lost.done()
+    assert sum(trace.size for trace in left.traces) < 8192
