@@ -238,6 +238,8 @@ class CreateUnknownError(InteractError):
         mark: The tag that the session would carry, where the provider has tags.
 
         recovered: Ids of the sessions that were found to be ours and ended.
+
+        session_id: An id in the answer by which nothing can be ended, such as a reserved one; else None.
     """
 
     def __init__(
