@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -145,10 +146,9 @@ async def break_down(_: Any) -> Any:
 
 async def until(server: Server, path: str, word: str) -> None:
     """Ask until the status is *word*; each asking lets the server go on."""
-    for _ in range(200):
-        if (await server.ask("GET", path)).body["data"]["status"] == word:
-            return
-    raise AssertionError(f"{path} never became {word}")
+    async with asyncio.timeout(30):
+        while (await server.ask("GET", path)).body["data"]["status"] != word:
+            pass
 
 
 async def token(server: Server) -> Ids:
