@@ -74,7 +74,7 @@ function fill(card, session) {
     item.textContent = label;
     return item;
   }));
-  if (stopping) { card.querySelector(".end").disabled = true; } else { card.picture(); }
+  if (stopping) { card.querySelector(".end").disabled = true; }
 }
 
 async function end(button, path) {
@@ -117,6 +117,9 @@ async function look() {
       list.prepend(card);
     }
     fill(card, session);
+  }
+  for (const card of cards.values()) { // Now that each is where it stays.
+    if (!card.classList.contains("ending")) { card.picture(); }
   }
   put("running", told.sessions.length);
   document.title = `Browsers (${told.sessions.length})`;
