@@ -61,7 +61,8 @@ async def _serve(launcher: Launcher, orders: Orders, lifeline: int, ready: int, 
         from firecrawl_interact.server.settings import ServerSettings
 
     def announce(base_url: str) -> None:
-        os.write(ready, Ready(base_url=base_url).dump())
+        with contextlib.suppress(BrokenPipeError):  # The parent died meanwhile, which ends us in a moment.
+            os.write(ready, Ready(base_url=base_url).dump())
 
     await serve(
         host="127.0.0.1",
