@@ -220,9 +220,9 @@ def test_crew_works_without_a_thread(provider, monkeypatch):
 
     provider.open("s1")
     crew = Crew()
-    monkeypatch.setattr(threading.Thread, "start", refuse)
-    crew.add(Job(Payment(end(provider.url, "s1"), "s1", LINE), until=soon(), longest=2), lambda: None)
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        crew.add(Job(Payment(end(provider.url, "s1"), "s1", LINE), until=soon(), longest=2), lambda: None)
 
     crew.work()
 

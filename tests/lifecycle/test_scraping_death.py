@@ -32,7 +32,10 @@ def job(provider):
         headers={"Authorization": "Bearer fc-key", "Content-Type": "application/json"},
     )
     with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)["scrape_id"]
+        made = json.load(answer)
+    while provider.launcher.asked.acquire(blocking=False):
+        pass  # The page was read in a browser that has ended since.
+    return made["scrape_id"]
 
 
 def ran(running):
