@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import shutil
 import stat
 import sys
 import tempfile
@@ -15,6 +14,7 @@ from pathlib import Path
 import attrs
 
 from firecrawl_interact.server.child import keep_clear
+from firecrawl_interact.server.removal import remove_tree
 
 if sys.platform != "win32":
     import fcntl
@@ -149,6 +149,6 @@ def _remove(path: Path) -> None:
 
 def _remove_entry(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
+        remove_tree(path)
     else:
         path.unlink()
