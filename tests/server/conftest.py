@@ -27,7 +27,6 @@ from firecrawl_interact.server.engine import Debugging
 from firecrawl_interact.server.fake import FakeBrowsers, FakeEngine
 from firecrawl_interact.server.listening import HEAD_TIMEOUT, runner_for
 from firecrawl_interact.server.porter import Porter
-from firecrawl_interact.server.record import Browser
 
 KEY = "fc-TEST"
 
@@ -177,22 +176,6 @@ class Leftovers:
                 while self.processes() or (with_folders and self.folders()):  # noqa: ASYNC110  # the kernel sets no event
                     await asyncio.sleep(0.01)
         return self.processes(), self.folders()
-
-
-def listening(browser: Browser) -> set[str]:
-    """Return the addresses of TCP at which a browser's processes listen, as Linux writes them."""
-    group = browser.engine._child.pid
-    held = set()
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if int((process / "stat").read_text().rpartition(")")[2].split()[2]) == group:
-                held |= {str(entry.readlink()) for entry in (process / "fd").iterdir()}
-    rows = [
-        line.split()
-        for name in ("tcp", "tcp6")
-        for line in Path("/proc/net", name).read_text().splitlines()[1:]
-    ]
-    return {row[1] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in held}
 
 
 @contextlib.contextmanager

@@ -23,7 +23,7 @@ from firecrawl_interact.server.engine import Debugging
 from firecrawl_interact.server.interpreters.runs import ProcessRuns
 from firecrawl_interact.server.record import Browser, EndReason, Wish
 from firecrawl_interact.server.runs import CannotRunError
-from tests.server.conftest import listening
+from tests.server.sockets import listening
 
 pytestmark = pytest.mark.parametrize("debugging", list(Debugging), ids=lambda debugging: debugging.value)
 

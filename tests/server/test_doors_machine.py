@@ -21,8 +21,8 @@ from firecrawl_interact.server.chromium import ChromiumLauncher
 from firecrawl_interact.server.engine import Debugging
 from firecrawl_interact.server.interpreters.runs import ProcessRuns
 from firecrawl_interact.server.record import Browser, Wish
-from tests.server.conftest import listening
 from tests.server.rawhttp import exchange, head
+from tests.server.sockets import listening
 
 STRANGER = 64_123  # A user id that nobody has.
 KEY = "fc-SECRET-KEY-OF-THE-SERVER"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, Never
+from typing import Any, Never, cast
 
 import attrs
 
@@ -101,11 +101,12 @@ def command(text: str) -> dict[str, Any]:
         MalformedError: It is no command.
     """
     try:
-        message = _decode(text)
+        read = _decode(text)
     except (ValueError, RecursionError):
         raise MalformedError(PARSE_ERROR, "JSON: it cannot be parsed") from None
-    if not isinstance(message, dict):
+    if not isinstance(read, dict):
         raise MalformedError(INVALID_REQUEST, "Message must be an object")
+    message = cast("dict[str, Any]", read)
     number = message.get("id")
     if type(number) is not int or number not in _ID_RANGE:
         raise MalformedError(INVALID_REQUEST, "Message must have integer 'id' property")

@@ -129,6 +129,8 @@ class Switchboard:
             raise
         finally:
             self._dialing -= 1
+        if self.lost.done():  # Its last words: nobody would tell the listener of the end.
+            raise CdpError("the browser has gone")
         return self._extend(reply["sessionId"], listener)
 
     def hang_up(self, extension: Extension) -> None:

@@ -285,6 +285,22 @@ async def test_end_of_the_browser_is_told_to_all(played: Scene):
         await played.board.dial(Ear())
 
 
+async def test_browser_that_ends_with_its_answer_connects_nobody(played: Scene):
+    """
+    Whoever had been connected then would never hear of the end.
+    """
+    played.browser.silent = True
+    dialing = asyncio.create_task(played.board.dial(Ear()))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    # Of the commands in the house, discovery was the first.
+    played.board._take(b'{"id":2,"result":{"sessionId":"LAST"},"sessionId":"HOUSE"}')
+    played.board._wire.connection_lost(None)
+    with pytest.raises(CdpError):
+        async with asyncio.timeout(5):
+            await dialing
+
+
 async def test_connection_that_the_browser_ends_is_ended(played: Scene):
     """
     Not the others.
