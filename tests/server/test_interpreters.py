@@ -16,6 +16,7 @@ import pytest_asyncio
 from firecrawl_interact.errors import LocalBrowserError
 from firecrawl_interact.server import binary
 from firecrawl_interact.server.browsers import Browsers
+from firecrawl_interact.server.child import keep_clear
 from firecrawl_interact.server.chromium import ChromiumLauncher
 from firecrawl_interact.server.interpreters import process, tools
 from firecrawl_interact.server.interpreters.capture import LIMIT
@@ -397,6 +398,72 @@ async def test_an_answer_without_end_is_read_no_further(monkeypatch: pytest.Monk
     answers.close()
     os.close(reading)
     os.close(writing)
+
+
+async def test_a_result_that_is_no_text_is_none(programs: Programs):
+    """
+    A program that writes to our descriptors may say anything; what the interpreter says after that is not heard.
+    """
+    outcome = await programs.run(PYTHON, "import os\nos.write(4, b'{\"result\": [[1]]}\\n')\n'lost'")
+
+    assert RunOutcome(exit_code=1) == outcome
+
+
+async def test_answers_without_number_are_read_no_further():
+    """
+    Whoever says more than a program has to say fills none of our memory, and its end is still heard of.
+    """
+    reading, writing = os.pipe()
+    exited: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    answers = process._Answers(reading, exited)
+    for _ in range(2):
+        os.write(writing, b'{"a": 1}\n' * 1000)
+        answers._inlet.read()
+    exited.set_result("")
+    await asyncio.sleep(0)  # Whoever waits for it hears of it in the loop's next round.
+    kept = answers._queue.qsize()
+    heard = [await answers.next() for _ in range(kept)]
+
+    assert process._MOST_ANSWERS + 1 == kept
+    assert {"exited": None} == heard[-1]
+    answers.close()
+    os.close(reading)
+    os.close(writing)
+
+
+@pytest.mark.parametrize("line", [b"[" * 100_000, b'{"a":' * 100_000, b"9" * 100_000], ids=["[", "{", "9"])
+async def test_an_answer_that_cannot_be_read_keeps_none_from_it_that_come_after(line: bytes):
+    """
+    Neither nesting deeper than we can follow nor a number longer than any.
+    """
+    reading, writing = os.pipe()
+    answers = process._Answers(reading, asyncio.get_running_loop().create_future())
+    answers._take(line + b'\n{"exit_code": 0}\n')
+
+    assert {"exit_code": 0} == await answers.next()
+    answers.close()
+    os.close(reading)
+    os.close(writing)
+
+
+async def test_a_program_that_reads_no_commands_holds_nobody_up(tmp_path: Path):
+    """
+    What does not fit into its pipe any more is not heard; the server waits for no program.
+    """
+    lock = keep_clear(os.open(tmp_path, os.O_RDONLY))
+    sleeping = process.Process.start(["/bin/sleep", "60"], os.environ, tmp_path, lock)
+    os.close(lock)
+
+    def tell_much() -> None:
+        for _ in range(1000):
+            sleeping.tell({"path": "x" * 200})
+
+    telling = asyncio.create_task(asyncio.to_thread(tell_much))
+    told, _ = await asyncio.wait((telling,), timeout=5)
+    await sleeping.end()
+    await asyncio.wait((telling,))
+
+    assert {telling} == told
 
 
 async def test_sessions_share_neither_variables_nor_pages(programs: Programs):

@@ -113,7 +113,7 @@ class Desk:
         return RunOutcome(
             stdout=stdout,
             stderr=stderr,
-            result="" if answer is None else str(answer.get("result", "")),
+            result=_result(answer),
             exit_code=_status(answer),
             killed=answer is None,
             truncated=stdout_cut or stderr_cut or bool(answer and answer.get("truncated")),
@@ -162,6 +162,12 @@ def _status(answer: dict[str, Any] | None) -> int:
         return 1
     status = answer.get("exited") if "exited" in answer else answer.get("exit_code")
     return status if isinstance(status, int) else 1
+
+
+def _result(answer: dict[str, Any] | None) -> str:
+    """Read the result; a program may say that it is anything, and no text."""
+    result = None if answer is None else answer.get("result")
+    return result if isinstance(result, str) else ""
 
 
 def _environment(home: Path, cdp_url: str) -> dict[str, str]:

@@ -26,6 +26,7 @@ _STDOUT, _STDERR, _COMMANDS, _ANSWERS, _LIFELINE, _LOCK = 1, 2, 3, 4, 5, 6
 
 _WARDEN = Path(__file__).with_name("warden.py")
 _LONGEST_ANSWER = 16 * 1024 * 1024  # Bytes; a result of the largest size, spelt as JSON, has room.
+_MOST_ANSWERS = 16  # That wait to be read; a program says one thing at a time.
 
 
 @attrs.define(eq=False)
@@ -79,6 +80,7 @@ class Process:
                 mine[number], given[number] = (writing, reading) if we_write else (reading, writing)
                 (lifeline if number == _LIFELINE else ours).callback(os.close, mine[number])
                 theirs.callback(os.close, given[number])
+            os.set_blocking(mine[_COMMANDS], False)
             if user is not None:
                 for number in (_STDOUT, _STDERR):
                     os.fchown(given[number], user.uid, user.gid)  # For who opens /dev/stdout anew.
@@ -102,8 +104,8 @@ class Process:
         return self._child.exited.done() or self._answers.waiting
 
     def tell(self, command: Mapping[str, str]) -> None:
-        """Send a short command; one that has ended does not hear it."""
-        with contextlib.suppress(BrokenPipeError):
+        """Send a short command; one that has ended does not hear it, nor one that has long heard none."""
+        with contextlib.suppress(BrokenPipeError, BlockingIOError):
             os.write(self._commands, json.dumps(command).encode() + b"\n")
 
     async def answer(self) -> dict[str, Any]:
@@ -160,7 +162,7 @@ class _Answers:
 
     def _take(self, data: bytes) -> None:
         self._text += data
-        if len(self._text) > _LONGEST_ANSWER:
+        if len(self._text) > _LONGEST_ANSWER or self._queue.qsize() >= _MOST_ANSWERS:
             self._inlet.stop()
             self._text.clear()
         if b"\n" not in data:
@@ -169,7 +171,7 @@ class _Answers:
         self._text = rest
         for line in lines:
             answer = _read_answer(line)
-            if answer is not None:
+            if answer is not None and self._queue.qsize() < _MOST_ANSWERS:
                 self._queue.put_nowait(answer)
 
 
@@ -177,6 +179,6 @@ def _read_answer(line: bytes | bytearray) -> dict[str, Any] | None:
     """Read one line; None for what makes no sense, since a program may write there what it likes."""
     try:
         answer = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return cast("dict[str, Any]", answer) if isinstance(answer, dict) and answer else None
