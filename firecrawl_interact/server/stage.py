@@ -211,7 +211,7 @@ class Stage:
         if self._browser is not None and target is not None:
             await self._browser.tell("Target.closeTarget", {"targetId": target})
 
-    async def _deal(self, browser: Cdp, method: str, params: dict[str, Any]) -> None:  # noqa: C901  # one event each
+    async def _deal(self, browser: Cdp, method: str, params: dict[str, Any]) -> None:  # noqa: C901, PLR0912  # one event each
         match method:
             case "Page.screencastFrame":
                 self._on_frame(params)
@@ -230,7 +230,10 @@ class Stage:
                     self._change(loading=method == "Page.frameStartedLoading")
             # Our own, between the browser's.
             case "titles":
-                self._tabs((await browser.call("Target.getTargets"))["targetInfos"])
+                # Dealt with after the events that came before it: they would take it back.
+                self._events.put_nowait(("targets", await browser.call("Target.getTargets")))
+            case "targets":
+                self._tabs(params["targetInfos"])
                 self._know()
             case "attended":
                 await self._look_at_dialogs(browser)

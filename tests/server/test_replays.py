@@ -7,6 +7,8 @@ import os
 import shutil
 import signal
 import threading
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -19,6 +21,7 @@ from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.keys import BROWSERS, REPLAYS
 from firecrawl_interact.server.record import Wish
 from firecrawl_interact.server.replay import store as replays
+from firecrawl_interact.server.replay.recorder import Recorder
 from firecrawl_interact.server.replay.store import Replays
 from firecrawl_interact.server.stage import Scene, Tab
 
@@ -194,6 +197,36 @@ async def test_recordings_end_with_their_server_even_if_it_is_killed(leftovers):
 
     assert (0, 1) == (held, scratch.sweep())
     assert [] == leftovers.folders()
+
+
+async def test_last_scene_is_recorded_though_its_turn_had_not_come(store, clock):
+    """
+    A session may end between what was shown and the recorder's next look.
+    """
+    first, last = Scene(active=1), Scene(active=2)
+    looked = asyncio.Event()
+
+    class Feed:
+        cast = SimpleNamespace(frame=None, scene=last, stage=SimpleNamespace(known=True))
+
+        async def __aiter__(self):
+            yield first
+            looked.set()
+            await asyncio.Event().wait()
+
+    @asynccontextmanager
+    async def watch(_):
+        yield Feed()
+
+    replay = store.begin("a")
+    browser = SimpleNamespace(reason=None, duration=1.0, clock=clock)
+    recording = asyncio.create_task(Recorder(SimpleNamespace(watch=watch), store)._record(browser, replay))
+    async with asyncio.timeout(30):
+        await looked.wait()
+        recording.cancel()
+        await asyncio.wait((recording,))
+
+    assert [first, last] == [scene for _, scene in replay.scenes]
 
 
 async def made(server: Server) -> tuple[str, Replay]:

@@ -92,7 +92,10 @@ class Recorder:
                     last = shown
                 await asyncio.sleep(INTERVAL)
         except asyncio.CancelledError:
-            newest = feed.cast.frame
+            scene, newest = feed.cast.scene, feed.cast.frame
+            noted = replay.scenes[-1][1] if replay.scenes else None
+            if feed.cast.stage.known and not replay.paused and scene != noted:
+                replay.note(scene, _now(browser))
             if newest is not None and not replay.paused and (last is None or newest.data != last.data):
                 with contextlib.suppress(OSError):
                     await self._replays.add(replay, newest.data, _now(browser))

@@ -1,0 +1,43 @@
+"""What stands around the picture, from events and answers as they come."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from firecrawl_interact.server.stage import Stage
+
+
+def info(url: str) -> dict[str, Any]:
+    return {"targetId": "t", "type": "page", "url": url, "title": ""}
+
+
+class Overtaken:
+    """A browser whose events come while its answer is waited for, so they are older than that."""
+
+    def __init__(self, stage: Stage, *before: tuple[str, dict[str, Any]]) -> None:
+        self._stage = stage
+        self._before = before
+
+    async def call(self, method: str) -> dict[str, Any]:
+        assert "Target.getTargets" == method
+        for event in self._before:
+            self._stage.take(*event, None)
+        return {"targetInfos": [info("http://new/")]}
+
+
+async def test_answer_is_not_taken_back_by_events_that_came_before_it():
+    """
+    A page that went on meanwhile is never shown with an address that it has left already.
+    """
+    urls: list[str] = []
+    stage = Stage(
+        screencast={}, on_frame=lambda _: None, on_scene=lambda: urls.append(stage.scene.tabs[0].url)
+    )
+    stage._number("t")
+    browser = Overtaken(stage, ("Target.targetInfoChanged", {"targetInfo": info("http://old/")}))
+    await stage._deal(browser, "titles", {})
+    while not stage._events.empty():
+        await stage._deal(browser, *stage._events.get_nowait())
+
+    # Twice at the end: it is also the first time that the pages are known.
+    assert ["http://old/", "http://new/", "http://new/"] == urls
