@@ -38,20 +38,17 @@ async def ends() -> AsyncIterator[Ends]:
         await wire.aclose()
 
 
-@pytest.mark.parametrize("size", [1, 7, 1000, 300_000])
+@pytest.mark.parametrize("size", [1, 7, 1000, 30_000])
 async def test_messages_arrive_whole_however_they_are_cut(ends: Ends, size: int):
     """
     Several in one piece, one in several pieces, and empty ones.
     """
-    sent = [b"a", b"", b"bc", b"d" * 1000, b"e" * 700_000, b"f"]
+    sent = [b"a", b"", b"bc", b"d" * 300 * size, b"e" * 2 * size, b"f"]
     data = b"".join(message + b"\0" for message in sent)
-    if size == 1:
-        sent, data = sent[:4], b"a\0\0bc\0" + b"d" * 1000 + b"\0"
     for start in range(0, len(data), size):
         ends.writer.write(data[start : start + size])
         await ends.writer.drain()
-        if size == 1:
-            await asyncio.sleep(0)
+        await asyncio.sleep(0)
     received = [await ends.messages.get() for _ in sent]
 
     assert sent == received
