@@ -402,7 +402,7 @@ async def test_an_answer_without_end_is_read_no_further(monkeypatch: pytest.Monk
 
 async def test_a_result_that_is_no_text_is_none(programs: Programs):
     """
-    A program that writes to our descriptors may say anything; what the interpreter says after that is not heard.
+    Whoever writes to our descriptors may say anything; what its interpreter says after that is not heard.
     """
     outcome = await programs.run(PYTHON, "import os\nos.write(4, b'{\"result\": [[1]]}\\n')\n'lost'")
 
