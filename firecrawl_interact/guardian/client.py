@@ -56,9 +56,9 @@ class Guardian:
 
     @property
     def pid(self) -> int | None:
-        """Process id of the helper process; None while there is none."""
-        helper = self._helper
-        return None if helper is None else helper.pid
+        """Process id of the helper process that has been told all there is to tell; None while there is none."""
+        with self._lock:  # Held by whoever starts one, until it was told.
+            return None if self._helper is None else self._helper.pid
 
     @property
     def owed(self) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import queue
 import signal
 import socket
 import threading
@@ -14,6 +15,7 @@ from guardian_kit import LINE, PATIENCE, Provider, create, end, ended, nobody, s
 
 from firecrawl_interact.errors import TransportError, TransportTimeoutError
 from firecrawl_interact.guardian import helper
+from firecrawl_interact.guardian.book import Book
 from firecrawl_interact.guardian.client import Guardian
 from firecrawl_interact.guardian.news import SETTLE_DELAY
 from firecrawl_interact.guardian.styles import STYLES_MAX
@@ -120,6 +122,27 @@ def test_killed_guardian_is_replaced_and_told_everything_again(keeper, provider,
     provider.wait(lambda: len(provider.alive) == 1)
 
     assert {"s3": []} == provider.alive
+
+
+def test_process_id_is_told_once_that_process_knows_every_debt(keeper, monkeypatch):
+    """
+    Nobody hears of a helper process that is still to be told what is owed.
+    """
+    seen = queue.SimpleQueue()
+    looked = threading.Thread(target=lambda: seen.put(keeper.pid))
+    tell_all = Book.tell_all
+
+    def told_while_somebody_looks(book):
+        looked.start()
+        with suppress(queue.Empty):
+            seen.put(("early", seen.get(timeout=0.2)))
+        return tell_all(book)
+
+    monkeypatch.setattr(Book, "tell_all", told_while_somebody_looks)
+    keeper.start()
+    looked.join(PATIENCE)
+
+    assert keeper.pid == seen.get(timeout=PATIENCE)
 
 
 def test_death_of_the_guardian_does_not_kill_a_program_that_minds_broken_pipes(provider, owner):
