@@ -55,6 +55,19 @@ async def test_create_that_is_not_found_says_what_to_check(backend):
     assert any("base_url" in note for note in caught.value.__notes__)
 
 
+async def test_backend_that_was_given_something_to_do_first_does_it(backend):
+    """What replaces `ready` in one object is called as well, and its failure is the create's."""
+
+    async def not_yet():
+        raise PaymentRequiredError("nothing is ready")
+
+    backend.ready = not_yet
+    with pytest.raises(PaymentRequiredError, match="nothing is ready"):
+        await opened_and_closed(backend)
+
+    assert [] == backend.created
+
+
 async def test_payment_required_has_its_own_class(backend):
     """Not enough credits is told from other refusals."""
     backend.fail_next("create", refusal(402, "Insufficient credits for a 600s browser session."))
