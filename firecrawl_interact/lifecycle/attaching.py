@@ -63,14 +63,14 @@ def locate(
     if isinstance(session, SessionRef):
         chosen = _backend_of(session, backend, api_key, base_url)
         ref = session
+        chosen.end_request(ref.session_id)  # Refuses what cannot be an id.
     else:
         chosen, *others = resolve(backend, api_key=api_key, base_url=base_url)
         if others:
             names = ", ".join(each.name for each in (chosen, *others))
             raise UsageError(f"A session is attached at one backend, not at {names}: pass backend=.")
-        chosen.end_request(session)  # Refuses what cannot be an id, before a reference is made of it.
+        chosen.end_request(session)  # The same, before a reference is made of it.
         ref = SessionRef(backend=chosen.name, session_id=session, base_url=chosen.base_url)
-    chosen.end_request(ref.session_id)  # Refuses what cannot be an id.
     if chosen.name == _LOCAL and not _is_known_here(ref.session_id):
         raise UnsupportedError(
             f"Session {ref.session_id!r} is none of this process's local sessions; a local browser lives "
