@@ -56,7 +56,7 @@ class Guardian:
 
     @property
     def pid(self) -> int | None:
-        """Process id of the helper process that has been told all there is to tell; None while there is none."""
+        """Process id of the helper process, which has been told all there is to tell; None without one."""
         with self._lock:  # Held by whoever starts one, until it was told.
             return None if self._helper is None else self._helper.pid
 
