@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -204,3 +205,11 @@ def _is_known_here(session_id: str) -> bool:
 
 def _title(ref: SessionRef) -> str:
     return f"Session {ref.session_id[:8]}..."
+
+
+def _after_fork_in_child() -> None:
+    globals()["_owning"] = threading.Lock()  # Another thread of the parent may have held it.
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -2,6 +2,9 @@
 
 import asyncio
 import json
+import os
+import signal
+import warnings
 from datetime import datetime
 
 import pytest
@@ -19,6 +22,7 @@ from firecrawl_interact import (
 )
 from firecrawl_interact.ledger.base import LedgerError, Taking
 from firecrawl_interact.ledger.memory import MemoryLedger
+from firecrawl_interact.lifecycle import attaching
 from firecrawl_interact.lifecycle.debt import outstanding
 
 OWNER = """
@@ -244,6 +248,32 @@ async def test_of_two_attaches_at_once_one_owns(backend):
     assert 1 == len(owners)
     assert [UsageError] * 2 == [type(each) for each in outcomes if not isinstance(each, Session)]
     assert ["s1"] == backend.deleted
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_forked_child_owns_whatever_its_parent_was_about_to(backend):
+    """A child that was forked while another thread took a session over can take one over itself."""
+
+    async def take_up():
+        session = await Session.create(backend=backend)
+        async with Session.attach(await session.detach(), backend=backend, owned=True):
+            pass
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # 3.12 warns of fork beside threads.
+        with attaching._owning:
+            child = os.fork()
+            if child == 0:
+                signal.alarm(30)  # Seconds; or it would wait for ever.
+                code = 1
+                try:
+                    asyncio.run(take_up())
+                    code = 0 if backend.deleted == ["s1"] else 2
+                finally:
+                    os._exit(code)
+    _, status = os.waitpid(child, 0)
+
+    assert 0 == os.waitstatus_to_exitcode(status)
 
 
 async def test_handed_over_in_the_ledger(backend):
