@@ -161,10 +161,14 @@ def retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
         return float(text)
     if not text:
         return None
-    from email.utils import parsedate_to_datetime  # rare, and slow to import
+    # Rare, and slow to import.
+    from datetime import UTC
+    from email.utils import parsedate_to_datetime
 
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
+        date = parsedate_to_datetime(text)
+        # HTTP's dates are in UTC, whatever our own zone.
+        return max(0.0, (date.replace(tzinfo=UTC) if date.tzinfo is None else date).timestamp() - now)
     except (ValueError, OverflowError):
         return None
 

@@ -24,6 +24,7 @@ from firecrawl_interact.ledger.base import LedgerError
 from firecrawl_interact.lifecycle import bounds
 from firecrawl_interact.lifecycle.debt import given_up, outstanding
 from firecrawl_interact.transport.redact import redact
+from firecrawl_interact.transport.retry import http_date
 
 if TYPE_CHECKING:
     from firecrawl_interact.backends.base import Backend
@@ -221,10 +222,8 @@ def _may_overlap(planned_at: float, attempt: Attempt) -> bool:
 
 def _clock_skew(answer: Answer, now: float) -> float:
     """Seconds by which the server's clock is ahead of ours, by its Date header; 0 without one."""
-    from email.utils import parsedate_to_datetime  # rare, and slow to import
-
     try:
-        ahead = parsedate_to_datetime(answer.headers["date"]).timestamp() - now
+        ahead = http_date(answer.headers["date"]) - now
     except (KeyError, ValueError, OverflowError):
         return 0.0
     return ahead if abs(ahead) > _WINDOW_SLACK else 0.0

@@ -7,6 +7,7 @@ import random
 import re
 import time
 from collections.abc import Collection, Mapping
+from datetime import UTC
 
 from firecrawl_interact.errors import TransportError
 from firecrawl_interact.models import Answer, Request
@@ -38,14 +39,28 @@ def retry_after(headers: Mapping[str, str], now: float | None = None) -> float |
         return max(0.0, float(text))
     if not text:
         return None
-
-    from email.utils import parsedate_to_datetime  # rare, and slow to import
-
     try:
-        date = parsedate_to_datetime(text)
+        return max(0.0, http_date(text) - (time.time() if now is None else now))
     except (ValueError, OverflowError):
         return None
-    return max(0.0, date.timestamp() - (time.time() if now is None else now))
+
+
+def http_date(text: str) -> float:
+    """
+    Read a date as HTTP's headers have it; one without a zone is in UTC.
+
+    Returns:
+        Wall-clock seconds.
+
+    Raises:
+        OverflowError: A part of it is too large.
+
+        ValueError: It is no date.
+    """
+    from email.utils import parsedate_to_datetime  # rare, and slow to import
+
+    date = parsedate_to_datetime(text)
+    return (date.replace(tzinfo=UTC) if date.tzinfo is None else date).timestamp()
 
 
 def pause(attempt: int, after: float | None = None) -> float:

@@ -1,6 +1,7 @@
 """The judge of answers."""
 
 import json
+import time
 
 import pytest
 
@@ -235,6 +236,21 @@ def test_retry_after_is_read(text, seconds):
     Seconds and dates are understood, nonsense counts as not said.
     """
     assert seconds == answers.retry_after({"retry-after": text}, now=10.0)
+
+
+def test_date_without_a_zone_is_utc_wherever_we_are(monkeypatch):
+    """
+    Dates of HTTP are in UTC, whatever our own zone.
+    """
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        seconds = answers.retry_after({"retry-after": "Thu, 01 Jan 1970 00:00:30"}, now=10.0)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+    assert 20.0 == seconds
 
 
 def test_pause_doubles_up_to_its_end_and_honours_what_was_asked():

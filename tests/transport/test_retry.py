@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -189,6 +190,24 @@ def test_retry_after_is_read_in_both_forms(text, seconds):
     Seconds and dates are understood; what lies in the past is 0, what cannot be read is None.
     """
     assert seconds == retry.retry_after({"retry-after": text}, NOON)
+
+
+@pytest.mark.parametrize("zone", ["", " -0000"])
+def test_date_without_a_zone_is_utc_wherever_we_are(zone, monkeypatch):
+    """
+    Dates of HTTP are in UTC; our own zone neither shifts them nor makes the latest one fail.
+    """
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        soon = retry.retry_after({"retry-after": f"Thu, 01 Jan 2026 12:00:30{zone}"}, NOON)
+        latest = retry.retry_after({"retry-after": f"Fri, 31 Dec 9999 23:59:59{zone}"}, NOON)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+    assert 30.0 == soon
+    assert 253_402_300_799.0 - NOON == latest
 
 
 def test_retry_after_is_none_when_absent():
