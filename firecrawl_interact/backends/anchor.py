@@ -94,7 +94,8 @@ class AnchorBackend(AnchorLooks):
 
         async_start: Ask for sessions without keeping the request open while the browser comes up.
 
-        receipts: Ask once more after the end, for at most 2 s, what the session has cost.
+        receipts: Ask once after a confirmed end, for at most 2 s, what the session has cost: the
+            answer to the end tells nothing. False leaves that out, and the receipt's numbers None.
 
     Attributes:
         profiles: The account's browser profiles, an `AnchorProfiles`.
@@ -118,6 +119,7 @@ class AnchorBackend(AnchorLooks):
         options=frozenset({"profile", "live_view", "record", "block_ads", "no_block_ads", "country", "tags"}),
         languages=frozenset({"node"}),
         prompts=True,
+        receipts=True,
         limits_step=MINUTE,
         idle_means="no connection",
         shortest_ttl=SHORTEST_TTL,
@@ -136,7 +138,7 @@ class AnchorBackend(AnchorLooks):
         ssl: tls.SSLContext | None = None,
         options: AnchorOptions | None = None,
         async_start: bool = False,
-        receipts: bool = False,
+        receipts: bool = True,
     ) -> None:
         settings = Settings() if api_key is not None and base_url is not None else Settings.from_env()
         with naming_variables("anchor", api_key=api_key, base_url=base_url):
@@ -156,7 +158,7 @@ class AnchorBackend(AnchorLooks):
         self._async_start = async_start
         self._receipts = receipts
         watchable = bool(self._options.live_view_read_only or self._options.scoped_access)
-        if receipts or watchable:
+        if watchable or not receipts:
             self.capabilities = attrs.evolve(self.capabilities, receipts=receipts, watch_only_link=watchable)
         super().__init__(access)
 
@@ -302,7 +304,7 @@ class AnchorBackend(AnchorLooks):
         return CloseReceipt(confirmed=True)
 
     def receipt_request(self, session_id: str) -> Request | None:
-        """Describe how to ask what a session has cost, with *receipts* alone."""
+        """Describe how to ask what a session has cost, unless *receipts* is False."""
         return self.looking_at(f"{SESSIONS}/{segment(session_id)}") if self._receipts else None
 
     def read_receipt(self, answer: Answer) -> CloseReceipt:

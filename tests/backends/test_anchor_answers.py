@@ -22,7 +22,8 @@ ID = "5f1c9a52-6f0e-4f3b-9d3a-0d3f6f0f6c11"
 HOME = "https://api.anchorbrowser.io"
 
 BACKEND = AnchorBackend("test-key")
-ASYNC = AnchorBackend("test-key", async_start=True, receipts=True)
+ASYNC = AnchorBackend("test-key", async_start=True)
+HASTY = AnchorBackend("test-key", receipts=False)
 
 JUNK = st.one_of(
     st.none(),
@@ -180,11 +181,11 @@ def test_a_damaged_run_is_a_result_or_refused(raw, run):
 # --- receipts -------------------------------------------------------------------------------
 
 
-def test_a_receipt_is_asked_for_on_wish_alone():
-    """One request more at each end is the user's choice."""
-    assert BACKEND.receipt_request(ID) is None
-    assert f"{HOME}/v1/sessions/{ID}" == ASYNC.receipt_request(ID).url
-    assert (False, True) == (BACKEND.capabilities.receipts, ASYNC.capabilities.receipts)
+def test_a_receipt_is_asked_for_unless_nobody_wants_it():
+    """The answer to an end tells no numbers; one request more is what they cost."""
+    assert f"{HOME}/v1/sessions/{ID}" == BACKEND.receipt_request(ID).url
+    assert HASTY.receipt_request(ID) is None
+    assert (True, False) == (BACKEND.capabilities.receipts, HASTY.capabilities.receipts)
 
 
 def test_an_ended_session_tells_what_it_has_cost():

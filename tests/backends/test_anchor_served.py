@@ -51,7 +51,7 @@ def opening(backend, **options):
 
 async def test_a_receipt_tells_what_the_server_says(serve, browsers):
     """The end says nothing, the look after it says all."""
-    backend = AnchorBackend("k", await serve(), receipts=True)
+    backend = AnchorBackend("k", await serve())
     async with asyncio.timeout(30), opening(backend) as session:
         pass
 
@@ -60,9 +60,10 @@ async def test_a_receipt_tells_what_the_server_says(serve, browsers):
     assert session.receipt.credits_billed is not None
 
 
-async def test_without_the_wish_the_receipt_confirms_alone(serve):
+async def test_where_nobody_wants_numbers_the_receipt_confirms_alone(serve):
     """No further request is sent."""
-    async with asyncio.timeout(30), opening(AnchorBackend("k", await serve())) as session:
+    backend = AnchorBackend("k", await serve(), receipts=False)
+    async with asyncio.timeout(30), opening(backend) as session:
         pass
 
     assert (True, None, None) == (

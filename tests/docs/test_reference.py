@@ -77,6 +77,7 @@ def test_table_of_differences_says_what_the_capabilities_say(name):
     step = f"{able.limits_step} s"
     longest = "none" if able.longest_ttl is None else f"{able.longest_ttl:g} s"
     says = {True: "yes", False: "no"}
+    asked = BACKENDS[name].receipt_request("a-session") is not None
     expected = {
         "ttl`, `activity_ttl` are counted in": step if able.limits_step == 1 else f"{step}, rounded up",
         "shortest `ttl": f"{able.shortest_ttl:g} s",
@@ -86,7 +87,7 @@ def test_table_of_differences_says_what_the_capabilities_say(name):
         "execute` speaks": ", ".join(sorted(able.languages)),
         "prompt": says[able.prompts],
         "from_scrape": says[able.scrapes],
-        "the end tells its duration": "yes" if able.receipts else "only if asked for",
+        "the end tells its duration": "yes, by one request more" if asked else says[able.receipts],
     }
 
     assert expected == {row: said[column] for row, said in table.items()}
