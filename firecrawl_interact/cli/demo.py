@@ -1,4 +1,4 @@
-"""The demo: open a browser, drive it, close it, and prove that it is gone."""
+"""`firecrawl-interact demo`: open a browser, drive it, close it, and prove that it is gone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The server for local browsers, in the foreground."""
+"""`firecrawl-interact serve`: local browsers behind the providers' own API, in the foreground."""
 
 from __future__ import annotations
 
