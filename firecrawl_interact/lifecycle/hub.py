@@ -9,7 +9,7 @@ import threading
 import time
 import warnings
 import weakref
-from collections.abc import AsyncGenerator, Callable, Coroutine, Hashable
+from collections.abc import AsyncGenerator, Callable, Coroutine, Hashable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from firecrawl_interact.lifecycle import bounds
@@ -31,9 +31,7 @@ _log = logging.getLogger("firecrawl_interact")
 
 _hubs: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = weakref.WeakKeyDictionary()
 _making = threading.Lock()  # Loops of several threads may get their hubs at the same time.
-_inherited: list[
-    object
-] = []  # Hubs of the parent, kept in a forked child so that nothing of theirs is closed.
+_inherited: list[object] = []  # Of a forked child's parent, kept so that nothing of theirs is closed.
 
 
 class Hub:
@@ -228,7 +226,7 @@ class Hub:
             if _hubs.get(self.loop) is self:
                 del _hubs[self.loop]
 
-    async def _wait(self, tasks: Any, deadline: float) -> None:
+    async def _wait(self, tasks: Iterable[Owned[Any]], deadline: float) -> None:
         pending = [task for task in tasks if not task.done()]
         if pending:
             await asyncio.wait(pending, timeout=max(deadline - self.loop.time(), 0))
