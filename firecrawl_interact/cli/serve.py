@@ -93,7 +93,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until SIGTERM or SIGINT, then end every browser."""
+    """
+    Serve until SIGTERM or SIGINT, then end every browser.
+
+    Raises:
+        InvalidOptionError: An option cannot be used, or demands a key.
+        LocalBrowserError: The address cannot be listened on.
+    """
     from firecrawl_interact.server import binary
     from firecrawl_interact.server.careful import CarefulLauncher
     from firecrawl_interact.server.chromium import ChromiumLauncher
@@ -104,18 +110,8 @@ def run(args: argparse.Namespace) -> int:
 
     settings = Settings.from_env()
     key = _key(args, settings)
-    if key is None and not _is_loopback(args.host):
-        raise InvalidOptionError(
-            f"{args.host} can be reached by others: set FIRECRAWL_INTERACT_SERVE_KEY or --api-key-file.",
-            option="host",
-            value=args.host,
-        )
-    if key is None and args.allow_execute:
-        raise InvalidOptionError(
-            "--allow-execute demands a key: set FIRECRAWL_INTERACT_SERVE_KEY or --api-key-file.",
-            option="allow_execute",
-            value=True,
-        )
+    if key is None:
+        _refuse_open_doors(args)
     faults = _faults(args)
     logs.configure(args.log_format, access=args.access_log)
     cdp = _cdp(args, settings)
@@ -206,6 +202,22 @@ def _announce(base_url: str, *, public_url: str | None) -> None:
         print(f"  for programs  FIRECRAWL_API_URL={reached}", file=sys.stderr)
         print(f"  for you       {reached}/", file=sys.stderr)
         print("  Ctrl-C ends it, and every browser.", file=sys.stderr)
+
+
+def _refuse_open_doors(args: argparse.Namespace) -> None:
+    """Refuse what may be done with a key only."""
+    if not _is_loopback(args.host):
+        raise InvalidOptionError(
+            f"{args.host} can be reached by others: set FIRECRAWL_INTERACT_SERVE_KEY or --api-key-file.",
+            option="host",
+            value=args.host,
+        )
+    if args.allow_execute:
+        raise InvalidOptionError(
+            "--allow-execute demands a key: set FIRECRAWL_INTERACT_SERVE_KEY or --api-key-file.",
+            option="allow_execute",
+            value=True,
+        )
 
 
 def _key(args: argparse.Namespace, settings: Settings) -> str | None:
