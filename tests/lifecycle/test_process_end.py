@@ -133,7 +133,7 @@ def test_killed_with_everything_of_its_session(program, provider):
         asyncio.run(main())
         """
     )
-    running.end()
+    killed = running.end()
     left = provider.alive()
     next_start = program(
         """
@@ -150,6 +150,7 @@ def test_killed_with_everything_of_its_session(program, provider):
     next_start.process.stdin.flush()
     code, errors = next_start.end()
 
+    assert (-signal.SIGKILL, "") == killed
     assert (0, "") == (code, errors)
     assert 1 == left
     assert 1 == after_start
