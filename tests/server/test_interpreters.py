@@ -402,7 +402,7 @@ async def test_an_answer_without_end_is_read_no_further(monkeypatch: pytest.Monk
 
 async def test_a_result_that_is_no_text_is_none(programs: Programs):
     """
-    Whoever writes to our descriptors may say anything; what its interpreter says after that is not heard.
+    What the interpreter says after a program wrote to our descriptors is not heard any more.
     """
     outcome = await programs.run(PYTHON, "import os\nos.write(4, b'{\"result\": [[1]]}\\n')\n'lost'")
 
