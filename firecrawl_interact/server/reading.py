@@ -9,21 +9,22 @@ from typing import Any
 import attrs
 
 from firecrawl_interact.server.cdp import CdpError
-from firecrawl_interact.server.engine import Engine
+from firecrawl_interact.server.engine import Engine, LaunchSpec
 from firecrawl_interact.server.tab import ActionError, Tab, first_tab
 
 LONGEST = 10 * 1024 * 1024  # Characters of one part, as JSON.
 
 _TALLEST = 16_384  # Pixels of a picture; Chromium paints no larger ones.
+_WIDEST = LaunchSpec().width  # Pixels of one: the window's. Some pages are wider than can be painted.
 
-# A page's scripts may have replaced what these use: then they tell what that page says of itself.
 _ABOUT = """(() => {
+    const short = (text) => text === undefined ? text : String(text).slice(0, 10_000);
     const meta = (name) => document.querySelector(`meta[name="${name}" i]`)?.content;
     return {
-        title: document.title,
-        description: meta("description"),
-        language: document.documentElement?.lang || undefined,
-        url: location.href,
+        title: short(document.title),
+        description: short(meta("description")),
+        language: short(document.documentElement?.lang || undefined),
+        url: short(location.href),
         statusCode: performance.getEntriesByType("navigation")[0]?.responseStatus || undefined,
         contentType: document.contentType,
     };
@@ -136,7 +137,8 @@ async def _picture(tab: Tab, *, full_page: bool) -> str:
     params: dict[str, Any] = {"format": "png"}
     if full_page:
         size = (await tab.call("Page.getLayoutMetrics"))["cssContentSize"]
-        clip = {"x": 0, "y": 0, "width": size["width"], "height": min(size["height"], _TALLEST), "scale": 1}
+        width, height = min(size["width"], _WIDEST), min(size["height"], _TALLEST)
+        clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
         params |= {"captureBeyondViewport": True, "clip": clip}
     data = (await tab.call("Page.captureScreenshot", **params))["data"]
     return f"data:image/png;base64,{data}"

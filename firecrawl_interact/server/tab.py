@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncGenerator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -17,6 +17,12 @@ _PAINTED = 1.0  # Seconds for the first frame after loading, in which `autofocus
 _NEXT_FRAME = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 _LOOK = 0.05  # Seconds between two looks for an element.
 _MOST_ACTIONS = 100
+_MOST_MOVES = 10  # Of a page that leads on to another by itself, as often as it is waited for.
+_MOVED = (
+    "Inspected target navigated or closed",
+    "Cannot find context with specified id",
+)  # Chromium's words.
+_OUR_WORLD = "interact"  # Scripts in it see the page, and nothing of what its own have replaced.
 _ENTER = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"}
 
 
@@ -30,7 +36,8 @@ class Tab:
 
     _cdp: Cdp
     _session: str
-    _loaded: asyncio.Event
+    _loaded: asyncio.Event  # Whether what it shows has.
+    _frame: str = ""
 
     async def bring(self, url: str, wait_for: float = 0, actions: Iterable[Mapping[str, Any]] = ()) -> None:
         """
@@ -57,6 +64,8 @@ class Tab:
                 KeyError,
                 TypeError,
                 AttributeError,
+                ValueError,
+                OverflowError,
             ) as error:  # Actions come as they were sent.
                 raise ActionError(f"the page did not take the action {action.get('type')!r:.40}") from error
 
@@ -71,25 +80,46 @@ class Tab:
 
     async def evaluate(self, expression: str) -> Any:
         """
-        Return what JavaScript in the page comes to.
+        Return what JavaScript in the page comes to; the page's own cannot change what it means.
 
         Raises:
             CdpError: It failed.
         """
-        reply = await self.call("Runtime.evaluate", expression=expression, returnByValue=True)
+        reply = await self._where_it_stays(lambda: self._evaluate(expression))
         if "exceptionDetails" in reply:
             raise CdpError("the page did not take it")
         return reply["result"].get("value")
+
+    async def _evaluate(self, expression: str) -> Any:
+        world = await self.call("Page.createIsolatedWorld", frameId=self._frame, worldName=_OUR_WORLD)
+        here = world["executionContextId"]
+        return await self.call("Runtime.evaluate", expression=expression, contextId=here, returnByValue=True)
 
     async def _open(self, url: str) -> None:
         await self.call("Page.enable")
         reply = await self.call("Page.navigate", url=url)
         if "errorText" in reply:
             raise CdpError(reply["errorText"])
+        self._frame = reply["frameId"]
         await self._loaded.wait()
         with contextlib.suppress(TimeoutError):  # A tab that is not painted focuses nothing either.
-            async with asyncio.timeout(_PAINTED):
-                await self.call("Runtime.evaluate", expression=_NEXT_FRAME, awaitPromise=True)
+            await self._where_it_stays(self._painted)
+
+    async def _painted(self) -> None:
+        async with asyncio.timeout(_PAINTED):
+            await self.call("Runtime.evaluate", expression=_NEXT_FRAME, awaitPromise=True)
+
+    async def _where_it_stays(self, do: Callable[[], Awaitable[Any]]) -> Any:
+        """Do it in the page, and once more in the next one where that led on meanwhile."""
+        for _ in range(_MOST_MOVES):
+            try:
+                return await do()
+            except CdpError as error:
+                if str(error) not in _MOVED:
+                    raise
+            await asyncio.sleep(_LOOK)  # Until the next one is there, of which we hear apart.
+            await self._loaded.wait()
+        raise CdpError("the page leads on and on")
 
     async def _act(self, action: Mapping[str, Any]) -> None:
         match action["type"]:
@@ -128,6 +158,8 @@ async def first_tab(endpoint: Endpoint) -> AsyncGenerator[Tab]:
     def notice(method: str, params: dict[str, Any], session: str | None) -> None:
         if method == "Page.loadEventFired":
             loaded.set()
+        elif method == "Page.frameNavigated" and "parentId" not in params["frame"]:
+            loaded.clear()
         elif method == "Page.javascriptDialogOpening":
             dialogs.put_nowait((session, params["type"]))
 

@@ -22,6 +22,16 @@ PAGE = """<!doctype html><html lang="en"><head><title>Shop</title><meta name="De
 <a href="/about">About</a><a href="/about">Again</a><img src="/lamp.png">
 <button onclick="document.title = 'Clicked'">Click</button><script>"use strict"</script></body></html>"""
 
+PASSING = {
+    "refreshed": '<meta http-equiv="refresh" content="0;url=/shop">',
+    "led": "<script>onload = () => setTimeout(() => location = '/shop', 5)</script>",
+}
+HOSTILE = {
+    "boastful": "<script>document.title = document.documentElement.lang = 'x'.repeat(100_000)</script>",
+    "lying": "<body><script>JSON.stringify = () => ''; document.body.append('x'.repeat(1000))</script>",
+    "wide": "<body style='margin: 0'><div style='width: 60000px; height: 20000px'></div>",
+}
+
 NO_NAME = f"{'a' * 64}.invalid"  # Too long for the DNS, which so is not even asked.
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -38,11 +48,15 @@ async def site() -> AsyncIterator[str]:
     async def moved(_: web.Request) -> web.Response:
         raise web.HTTPFound("/shop")
 
+    async def other(request: web.Request) -> web.Response:
+        return web.Response(text=(PASSING | HOSTILE)[request.path[1:]], content_type="text/html")
+
     async def silent(_: web.Request) -> web.Response:
         await asyncio.Event().wait()
         raise AssertionError
 
     app.add_routes([web.get("/shop", page), web.get("/moved", moved), web.get("/silent", silent)])
+    app.add_routes(web.get(f"/{name}", other) for name in PASSING | HOSTILE)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -84,6 +98,61 @@ async def test_scrape_tells_where_the_address_led_and_what_is_there(theatre: The
         part in raw_html for part in ("<!DOCTYPE html>", "<script>", "<style>")
     )
     assert (False, False, True) == tuple(part in html for part in ("<script>", "<style>", "49 dollars"))
+
+
+@pytest.mark.parametrize("page", PASSING)
+async def test_page_that_leads_on_by_itself_is_followed(theatre: Theatre, site: str, page: str):
+    """
+    As do those that only say where to go; once it was too late to read them, and an error.
+    """
+    status, answer = await ask(theatre, url=f"http://{site}/{page}", formats=["rawHtml"])
+
+    assert (200, "Shop") == (status, answer["data"]["metadata"]["title"])
+    assert "49 dollars" in answer["data"]["rawHtml"]
+
+
+async def test_page_tells_no_more_of_itself_than_fits(theatre: Theatre, site: str):
+    """
+    What it says in its title and language has an end.
+    """
+    _, answer = await ask(theatre, url=f"http://{site}/boastful")
+    metadata = answer["data"]["metadata"]
+
+    assert [10_000, 10_000] == [len(metadata[name]) for name in ("title", "language")]
+
+
+async def test_page_cannot_hide_how_long_it_is(theatre: Theatre, site: str, monkeypatch: pytest.MonkeyPatch):
+    """
+    Its scripts may replace what we measure with; that is theirs alone.
+    """
+    monkeypatch.setattr(reading, "LONGEST", 100)
+    _, answer = await ask(theatre, url=f"http://{site}/lying", formats=["rawHtml"])
+
+    assert "Too long, and left out: rawHtml." == answer["data"].get("warning")
+
+
+async def test_screenshot_of_a_page_wider_than_can_be_painted_is_as_wide_as_the_window(
+    theatre: Theatre, site: str
+):
+    """
+    And as high as Chromium paints.
+    """
+    shot = {"type": "screenshot", "fullPage": True}
+    status, answer = await ask(theatre, url=f"http://{site}/wide", formats=[shot])
+    picture = base64.b64decode(answer["data"]["screenshot"].partition(",")[2])
+
+    assert (200, 1280, 16_384) == (status, *(int.from_bytes(picture[at : at + 4]) for at in (16, 20)))
+
+
+@pytest.mark.parametrize("milliseconds", [10**400, "soon"], ids=["number", "word"])
+async def test_wait_without_end_is_an_action_that_failed(theatre: Theatre, site: str, milliseconds: Any):
+    """
+    Actions come as they were sent, in numbers of any size.
+    """
+    actions = [{"type": "wait", "milliseconds": milliseconds}]
+    status, answer = await ask(theatre, url=f"http://{site}/shop", actions=actions)
+
+    assert (500, "SCRAPE_ACTION_ERROR") == (status, answer["code"])
 
 
 async def test_page_that_is_not_there_is_read_like_any_other(theatre: Theatre, site: str):
