@@ -81,6 +81,6 @@ def _difference(most: Path, used: Path) -> int | None:
 def _cached(statistics: Path) -> int:
     try:
         lines = statistics.read_text(encoding="ascii").splitlines()
-    except OSError:
-        return 0
-    return max((int(line.split()[1]) for line in lines if line.startswith(_CACHED)), default=0)
+        return max((int(line.rpartition(" ")[2]) for line in lines if line.startswith(_CACHED)), default=0)
+    except (OSError, ValueError):
+        return 0  # It is none that we know.

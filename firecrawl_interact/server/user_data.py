@@ -106,7 +106,8 @@ def add_bytes(archive: tarfile.TarFile, name: str, content: bytes) -> None:
 
 
 def _files(folder: Path) -> Iterator[tuple[str, int, os.stat_result]]:
-    """Open what is to be kept, file by file, without ever following a link."""
+    """Open what is to be kept, file by file, without ever following a link, be it a hard one."""
+    owner = folder.stat().st_uid
     for where, folders, names, below in os.fwalk(folder):
         top = Path(where) == folder
         folders[:] = [name for name in folders if name not in _CACHES and not (top and name.startswith("."))]
@@ -119,7 +120,7 @@ def _files(folder: Path) -> Iterator[tuple[str, int, os.stat_result]]:
             except OSError:
                 continue  # A link, a socket.
             found = os.fstat(descriptor)
-            if stat.S_ISREG(found.st_mode):
+            if stat.S_ISREG(found.st_mode) and found.st_uid == owner:
                 yield str(relative / name), descriptor, found
             else:
                 os.close(descriptor)

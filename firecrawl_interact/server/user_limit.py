@@ -8,6 +8,7 @@ from pathlib import Path
 from firecrawl_interact.server.unprivileged import user_of_browsers
 
 _MOST = re.compile(r"^Max processes +(\d+)", re.MULTILINE)
+_ALL = re.compile(r"/(\d+)")  # In "0.10 0.20 0.30 running/all newest".
 _USER = re.compile(r"^Uid:\t(\d+)", re.MULTILINE)
 _THREADS = re.compile(r"^Threads:\t(\d+)", re.MULTILINE)
 
@@ -26,12 +27,12 @@ def tasks_left(wanted: int, root: Path) -> int | None:
         return None  # Root has no such limit.
     try:
         found = _MOST.search((root / "proc/self/limits").read_text(encoding="ascii"))
-        everybody = (root / "proc/loadavg").read_text(encoding="ascii").split()[3]  # "running/all"
-    except OSError:
+        everybody = int(_ALL.findall((root / "proc/loadavg").read_text(encoding="ascii"))[0])
+    except (OSError, IndexError):
         return None  # Another system.
     if found is None:
         return None  # It says "unlimited".
-    left = int(found[1]) - int(everybody.partition("/")[2])
+    left = int(found[1]) - everybody
     return left if left >= wanted else int(found[1]) - _count(user, root)
 
 

@@ -150,6 +150,23 @@ def write(root: Path, files: dict[str, object]) -> None:
             },
             "120 MiB are left",
         ),
+        *(
+            (
+                V2,
+                {
+                    "slice/unit/memory.max": 512 * MIB,
+                    "slice/unit/memory.current": 412 * MIB,
+                    "slice/unit/memory.stat": f"inactive_file {odd}",
+                    "slice/unit/pids.max": odd,
+                    "slice/unit/pids.current": odd,
+                },
+                "100 MiB are left",
+            )
+            for odd in ("", "many", "é")
+        ),
+        (V2, {"pids.max": 100, "pids.current": -1}, "101 are left"),
+        (V2, {"pids.max": 0, "pids.current": 5}, " 0 are left"),
+        ("0::/../../elsewhere\nnonsense\n:", {"pids.max": 100, "pids.current": 90}, "10 are left"),
         ("", {}, None),
     ],
 )
@@ -199,6 +216,19 @@ def test_the_limit_of_the_user_as_whom_browsers_run_counts(
 
     assert (words is None) == (missing is None)
     assert (words or "") in (missing or "")
+
+
+@pytest.mark.parametrize("load", ["", "0.00 0.00 0.00", "0.00 0.00 0.00 many 1"])
+def test_a_load_that_tells_no_number_limits_nobody(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, load: str
+):
+    """
+    As on systems that only look like Linux.
+    """
+    monkeypatch.setattr(user_limit, "user_of_browsers", lambda: 1234)
+    write(tmp_path, {"proc/self/limits": "Max processes   10   10   processes", "proc/loadavg": load})
+
+    assert room.shortage(root=tmp_path) is None
 
 
 def test_root_is_held_by_no_limit_of_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

@@ -96,6 +96,21 @@ async def test_state_is_kept_and_caches_links_and_home_are_not(store, left, tmp_
     assert COOKIES == unpack(path, tmp_path / "other")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+async def test_a_file_of_somebody_elses_is_not_kept(store, left, tmp_path):
+    """
+    Where the system lets everybody link to any file, whoever controls a browser could have root read it.
+    """
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"root's")
+    (left.folder / "Default" / "linked").hardlink_to(secret)
+    for path in (left.folder, left.folder / "Default", left.folder / "Default" / "Cookies"):
+        os.chown(path, 65534, -1)
+    path = await saved(store, left)
+
+    assert {"Default/Cookies": b"first"} == unpacked(path, tmp_path / "next")
+
+
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
 async def test_any_name_is_data_and_never_a_path(store, left, folder, name):
     """
