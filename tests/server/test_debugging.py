@@ -118,6 +118,46 @@ async def test_clients_have_numbers_sessions_and_events_of_their_own(house: Hous
     assert -32001 == foreign["error"]["code"]
 
 
+async def test_commands_that_other_programs_write_oddly_are_understood(house: House):
+    """
+    Whole numbers with a point, parameters that are null, text with its control characters as they are.
+    """
+    texts = [
+        '{"id":1.0,"method":"Browser.getVersion"}',
+        '{"id":1,"method":"Browser.getVersion","params":null}',
+        '{"id":1,"method":"Browser.getVersion","params":[]}',
+        '{"id":1,"method":"Browser.getVersion","params":{"x":"\t\n\0"}}',
+        '{"id":1,"method":"Browser.getVersion","params":{"x":%s}}' % ("[" * 299 + "]" * 299),
+    ]
+    answers = []
+    async with house.client() as client:
+        for text in texts:
+            await client.socket.send_str(text)
+            answers.append(await client.socket.receive_json())
+
+    assert [(1, True)] * len(texts) == [(answer["id"], "result" in answer) for answer in answers]
+
+
+async def test_commands_that_the_browser_cannot_read_are_answered(house: House):
+    """
+    None is left to wait; by its own port it says as much.
+    """
+    texts = [
+        '{"id":1,"method":""}',
+        '{"id":1,"method":"Browser.\u00e9"}',
+        '{"id":1,"method":"Browser.getVersion","params":{"x":%s}}' % ("[" * 300 + "]" * 300),
+        '{"id":1,"method":"Browser.getVersion","params":{"x":%s}}' % ("9" * 400),
+        '{"id":1,"method":"Browser.getVersion"}\0{"id":2,"method":"Browser.close"}',
+    ]
+    answers = []
+    async with house.client() as client:
+        for text in texts:
+            await client.socket.send_str(text)
+            answers.append(await client.socket.receive_json())
+
+    assert [-32600] * 2 + [-32700] * 3 == [answer["error"]["code"] for answer in answers]
+
+
 async def test_answers_and_commands_of_megabytes_pass(house: House):
     """
     In both directions.

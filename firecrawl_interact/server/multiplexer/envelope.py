@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any, Never, cast
 
@@ -14,6 +15,8 @@ PARSE_ERROR, INVALID_REQUEST, SESSION_NOT_FOUND = -32700, -32600, -32001  # As b
 
 _ID_RANGE = range(-(2**31), 2**31)
 _NAMES = frozenset({"id", "method", "params", "sessionId"})
+_DEEPEST = 301  # Objects and arrays within each other that a browser reads.
+_SURELY_FINITE = 300  # Digits.
 
 # A browser writes the session's id last. No message that names none can end so: what stands before
 # an unescaped quote, and is followed by the one brace that ends it all, is a value of the outermost object.
@@ -95,7 +98,8 @@ def command(text: str) -> dict[str, Any]:
     Read what a caller sends.
 
     It is written anew before a browser sees it, so that both mean the same by it: they could differ about
-    a name that is there twice, and errors of a browser's parser name no session that would get them.
+    a name that is there twice. What a browser's own parser refuses is refused here: its errors name no
+    session that would get them. What it takes beyond JSON is taken.
 
     Raises:
         MalformedError: It is no command.
@@ -107,7 +111,11 @@ def command(text: str) -> dict[str, Any]:
     if not isinstance(read, dict):
         raise MalformedError(INVALID_REQUEST, "Message must be an object")
     message = cast("dict[str, Any]", read)
+    if text.count("[") + text.count("{") > _DEEPEST and _too_deep(message):
+        raise MalformedError(PARSE_ERROR, "JSON: stack limit exceeded")
     number = message.get("id")
+    if isinstance(number, float) and number.is_integer():
+        message["id"] = number = int(number)
     if type(number) is not int or number not in _ID_RANGE:
         raise MalformedError(INVALID_REQUEST, "Message must have integer 'id' property")
     if problem := _problem(message):
@@ -129,9 +137,10 @@ def dump(message: dict[str, Any]) -> bytes:
 
 
 def _problem(message: dict[str, Any]) -> str | None:
-    if not isinstance(message.get("method"), str):
+    method = message.get("method")
+    if not isinstance(method, str) or not method or not method.isascii():
         return "Message must have string 'method' property"
-    if not isinstance(message.get("params", {}), dict):
+    if not isinstance(message.get("params"), dict | list | None):
         return "Message may have object 'params' property"
     if not isinstance(message.get("sessionId", ""), str):
         return "Message may have string 'sessionId' property"
@@ -140,10 +149,30 @@ def _problem(message: dict[str, Any]) -> str | None:
     return None
 
 
+def _too_deep(message: dict[str, Any]) -> bool:
+    level: list[Any] = [message]
+    for _ in range(_DEEPEST):
+        level = [
+            value
+            for each in level
+            for value in (each.values() if isinstance(each, dict) else each)
+            if isinstance(value, dict | list)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > _SURELY_FINITE and math.isinf(float(digits)):
+        raise ValueError(digits)
+    return int(digits)
+
+
 def _refuse(constant: str) -> Never:
     raise ValueError(constant)
 
 
 # `json`'s own functions make these anew for every message, which takes longer than the message does.
-_decode = json.JSONDecoder(parse_constant=_refuse).decode
+_decode = json.JSONDecoder(parse_int=_whole, parse_constant=_refuse, strict=False).decode
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode

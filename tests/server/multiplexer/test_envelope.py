@@ -119,14 +119,21 @@ def test_command_means_the_same_when_it_is_written_anew(message: dict[str, Any])
         ("{bad", -32700, None),
         ('{"id":1,"method":"a.b","params":{"x":NaN}}', -32700, None),
         ("[" * 100_000, -32700, None),
+        ('{"id":7,"method":"a.b","params":{"x":%s}}' % ("[" * 300 + "]" * 300), -32700, None),
+        ('{"id":7,"method":"a.b","params":' + '{"x":' * 301 + "1" + "}" * 302, -32700, None),
+        ('{"id":7,"method":"a.b","params":{"x":%s}}' % ("9" * 309), -32700, None),
+        ('{"id":7,"method":"a.b","params":{"x":-%s}}' % ("9" * 5000), -32700, None),
         ("[]", -32600, None),
         ('{"method":"a.b"}', -32600, None),
         ('{"id":true,"method":"a.b"}', -32600, None),
+        ('{"id":7.5,"method":"a.b"}', -32600, None),
         ('{"id":2147483648,"method":"a.b"}', -32600, None),
         ('{"id":"1","method":"a.b"}', -32600, None),
         ('{"id":7}', -32600, 7),
         ('{"id":7,"method":5}', -32600, 7),
-        ('{"id":7,"method":"a.b","params":[]}', -32600, 7),
+        ('{"id":7,"method":""}', -32600, 7),
+        ('{"id":7,"method":"a.\\u00e9"}', -32600, 7),
+        ('{"id":7,"method":"a.b","params":5}', -32600, 7),
         ('{"id":7,"method":"a.b","sessionId":null}', -32600, 7),
         ('{"id":7,"method":"a.b","sessionID":"A"}', -32600, 7),
     ],
@@ -140,6 +147,30 @@ def test_what_is_no_command_is_answered_as_a_browser_would(text: str, code: int,
     answer = json.loads(caught.value.answer)
 
     assert (code, number) == (answer["error"]["code"], answer.get("id"))
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "value"),
+    [
+        ('{"id":7.0,"method":"a.b"}', "id", 7),
+        ('{"id":7,"method":"a.b","params":null}', "params", None),
+        ('{"id":7,"method":"a.b","params":[1]}', "params", [1]),
+        ('{"id":7,"method":"a.b","params":{"x":"\t\0\n"}}', "params", {"x": "\t\0\n"}),
+        ('{"id":7,"method":"a.b","params":{"x":%s}}' % ("1" * 309), "params", {"x": int("1" * 309)}),
+        ('{"id":7,"method":"a.b","params":{"x":"%s"}}' % ("[" * 400), "params", {"x": "[" * 400}),
+        ('{"id":7,"method":"a.b","params":[%s1]}' % ("[],{}," * 400), "params", [[], {}] * 400 + [1]),
+        ('{"id":7,"method":"a.b","params":{"x":%s}}' % ("[" * 299 + "]" * 299), "id", 7),
+    ],
+)
+def test_what_a_browser_takes_at_a_port_is_taken(text: str, name: str, value: object):
+    """
+    Though it is not what JSON, or the protocol, would have it be.
+    """
+    data = envelope.dump(envelope.command(text))
+    read = json.loads(data)
+
+    assert (value, type(value)) == (read[name], type(read[name]))
+    assert b"\0" not in data
 
 
 def test_number_that_no_browser_reads_is_refused_as_it_is_written():
