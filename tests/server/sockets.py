@@ -15,7 +15,9 @@ def listening(browser: Browser) -> set[str]:
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             if int((process / "stat").read_text().rpartition(")")[2].split()[2]) == group:
-                held |= {str(entry.readlink()) for entry in (process / "fd").iterdir()}
+                for entry in (process / "fd").iterdir():
+                    with contextlib.suppress(OSError):  # A busy process closes some meanwhile.
+                        held.add(str(entry.readlink()))
     rows = [
         line.split()
         for name in ("tcp", "tcp6")

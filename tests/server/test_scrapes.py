@@ -29,6 +29,7 @@ PASSING = {
 HOSTILE = {
     "boastful": "<script>document.title = document.documentElement.lang = 'x'.repeat(100_000)</script>",
     "lying": "<body><script>JSON.stringify = () => ''; document.body.append('x'.repeat(1000))</script>",
+    "named": "<title>Named</title><img name=querySelector><img name=title><img name=links><a href=/shop>",
     "wide": "<body style='margin: 0'><div style='width: 60000px; height: 20000px'></div>",
 }
 
@@ -129,6 +130,16 @@ async def test_page_cannot_hide_how_long_it_is(theatre: Theatre, site: str, monk
     _, answer = await ask(theatre, url=f"http://{site}/lying", formats=["rawHtml"])
 
     assert "Too long, and left out: rawHtml." == answer["data"].get("warning")
+
+
+async def test_page_cannot_hide_parts_of_its_document_behind_names(theatre: Theatre, site: str):
+    """
+    An element's name stands before what the document itself has by it.
+    """
+    status, answer = await ask(theatre, url=f"http://{site}/named", formats=["links"])
+
+    assert (200, "Named") == (status, answer["data"]["metadata"]["title"])
+    assert [f"http://{site}/shop"] == answer["data"]["links"]
 
 
 async def test_screenshot_of_a_page_wider_than_can_be_painted_is_as_wide_as_the_window(
