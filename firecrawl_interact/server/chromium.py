@@ -260,6 +260,8 @@ class Chromium:
             What it leaves, there until `stop` is called. None if it did not end in good order.
         """
         cookies: list[Mapping[str, Any]] = []
+        if self._board is not None:
+            self._board.hurry()
         if not self.exited.done():
             # SIGTERM would not do: headless-shell drops what it has not written yet.
             with contextlib.suppress(cdp.CdpError, TimeoutError):

@@ -8,7 +8,7 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import attrs
@@ -18,9 +18,10 @@ from aiohttp import web
 from firecrawl_interact.server import cdp
 from firecrawl_interact.server.app import build_app
 from firecrawl_interact.server.browsers import Browsers
-from firecrawl_interact.server.chromium import ChromiumLauncher
+from firecrawl_interact.server.chromium import Chromium, ChromiumLauncher
 from firecrawl_interact.server.engine import Debugging
 from firecrawl_interact.server.interpreters.runs import ProcessRuns
+from firecrawl_interact.server.multiplexer import switchboard
 from firecrawl_interact.server.record import Browser, EndReason, Wish
 from firecrawl_interact.server.runs import CannotRunError
 from tests.server.sockets import listening
@@ -205,6 +206,28 @@ async def test_pages_are_told_the_one_opened_last_first(house: House):
                 pass
 
     assert (5, opened) == (len(pages), left)
+
+
+async def test_browser_ends_in_good_order_though_a_client_does_not_read(
+    house: House, debugging: Debugging, monkeypatch: pytest.MonkeyPatch
+):
+    """
+    Or one that fell asleep would take its profile along.
+    """
+    monkeypatch.setattr(switchboard, "BACKLOG", BIG)
+    engine = cast("Chromium", house.browser.engine)
+    async with house.client() as deaf:
+        page = await deaf.page()
+        big = {"expression": f"'x'.repeat({BIG})", "returnByValue": True}
+        for number in range(4):
+            await deaf.socket.send_json(
+                {"id": number, "method": "Runtime.evaluate", "params": big, "sessionId": page}
+            )
+        while debugging is Debugging.PIPE and not (engine._board and engine._board.holding):  # noqa: ASYNC110  # No event tells.
+            await asyncio.sleep(0.01)
+        left = await engine.finish()
+
+    assert left is not None
 
 
 async def test_client_that_closes_the_browser_is_answered_and_ends_the_session(house: House):

@@ -80,6 +80,7 @@ class Switchboard:
         self._house: Cdp | None = None
         self._dialing = 0
         self._holding: asyncio.Task[None] | None = None
+        self._hurried = False
 
     @property
     def lost(self) -> asyncio.Future[None]:
@@ -155,6 +156,10 @@ class Switchboard:
             extension.listener.take(error.answer)
         else:
             await self._wire.send(data)
+
+    def hurry(self) -> None:
+        """Wait for nobody slow any more, as when the browser is about to be ended."""
+        self._hurried = True
 
     async def ask(self, method: str, **params: Any) -> Any:
         """
@@ -257,9 +262,10 @@ class Switchboard:
         deadline = loop.time() + PATIENCE
         try:
             while slow := [each for each in self._extensions if each.listener.backlog() > BACKLOG // 2]:
-                if len(slow) + _HOUSE == len(self._extensions) and not self._dialing:
+                alone = len(slow) + _HOUSE == len(self._extensions) and not self._dialing
+                if alone and not self._hurried:
                     deadline = loop.time() + PATIENCE  # Nobody else is there who waits.
-                elif loop.time() > deadline:
+                elif self._hurried or loop.time() > deadline:
                     for extension in slow:
                         self._end(extension, TOO_SLOW, "You read too slowly, and others wait.")
                 await asyncio.sleep(_LOOK)

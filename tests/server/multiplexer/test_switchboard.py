@@ -263,6 +263,32 @@ async def test_listener_who_is_alone_may_be_as_slow_as_it_likes(
     assert ((True, False), TOO_SLOW) == (alone, ear.ended.result()[0])
 
 
+@pytest.mark.parametrize("early", [True, False])
+async def test_nobody_slow_holds_up_a_browser_that_is_about_to_end(
+    played: Scene, monkeypatch: pytest.MonkeyPatch, *, early: bool
+):
+    """
+    It has less time to write its state than a slow listener has: whoever holds it now, or would later.
+    """
+    monkeypatch.setattr(switchboard, "BACKLOG", 100)
+    ann, bob = Ear(), Ear()
+    for ear in (ann, bob):
+        await played.board.dial(ear)
+    if early:
+        played.board.hurry()
+    ann.unread = 101
+    played.browser.say({"id": 1, "result": {}}, "ROOT0")
+    await played.heard(ann, 1)
+    if not early:
+        played.board.hurry()
+    played.browser.say({"id": 1, "result": {}}, "ROOT1")
+    async with asyncio.timeout(switchboard.PATIENCE / 2):
+        while not bob.heard:  # noqa: ASYNC110  # No event tells.
+            await asyncio.sleep(0.001)
+
+    assert (TOO_SLOW, False) == (ann.ended.result()[0], bob.ended.done())
+
+
 async def test_end_of_the_browser_is_told_to_all(played: Scene):
     """
     Those who are connected, those who would be, and those who wait for an answer.
