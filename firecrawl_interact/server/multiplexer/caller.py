@@ -79,7 +79,9 @@ async def connect(
             extension = await board.dial(caller)
     except (CdpError, TimeoutError):
         return web.Response(status=502, text="The browser does not answer.")
-    socket = web.WebSocketResponse(compress=False, max_msg_size=LONGEST_COMMAND, timeout=FLUSH_TIMEOUT)
+    socket = web.WebSocketResponse(
+        autoping=False, compress=False, max_msg_size=LONGEST_COMMAND, timeout=FLUSH_TIMEOUT
+    )
     try:
         await socket.prepare(request)
         transport = request.transport
@@ -107,11 +109,13 @@ async def _converse(
 
     async def listen() -> None:
         async for message in socket:
+            on_activity()
             if message.type is WSMsgType.TEXT:
-                on_activity()
                 await board.send(extension, message.data)
             elif message.type is WSMsgType.BINARY:
                 caller.end(WSCloseCode.UNSUPPORTED_DATA, "Commands are text.")
+            elif message.type is WSMsgType.PING:
+                await socket.pong(message.data)
 
     listening = asyncio.create_task(listen())
     try:

@@ -81,6 +81,20 @@ async def test_messages_arrive_whole_in_both_directions(gate: Gate, size: int):
     assert 1 == gate.activity
 
 
+async def test_pings_are_answered_and_are_activity(gate: Gate):
+    """
+    As at a port, where all bytes are: many clients send nothing else while they think.
+    """
+    async with gate.http.ws_connect(gate.url, autoping=False) as socket:
+        await socket.ping(b"there?")
+        answer = await socket.receive()
+        await socket.pong(b"unasked")
+        await socket.send_json({"id": 1, "method": "a.b"})
+        await gate.scene.told()
+
+    assert (WSMsgType.PONG, b"there?", 3) == (answer.type, answer.data, gate.activity)
+
+
 @pytest.mark.parametrize("length", [125, 126, 127, 65_535, 65_536, 65_537])
 async def test_frames_are_told_as_long_as_they_are(gate: Gate, length: int):
     """
