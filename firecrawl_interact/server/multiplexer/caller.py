@@ -93,6 +93,8 @@ async def connect(
         board.hang_up(extension)
         await _part(socket, caller)
         transport.abort()  # What is left is for nobody.
+    except ConnectionResetError:
+        return web.Response()  # Gone before it was connected, as nobody will be told.
     finally:
         board.hang_up(extension)
     return socket

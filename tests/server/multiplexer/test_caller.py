@@ -18,7 +18,9 @@ from firecrawl_interact.server.multiplexer import caller, switchboard
 from firecrawl_interact.server.multiplexer.endpoint import PipeEndpoint
 
 if TYPE_CHECKING:
-    from conftest import Scene
+    from conftest import Scene, eventually
+else:
+    from tests.server.multiplexer.conftest import eventually
 
 MEGABYTE = 1024 * 1024
 
@@ -122,6 +124,23 @@ async def test_who_leaves_is_detached_and_the_browser_goes_on(gate: Gate):
 
     assert ["ROOT0", "ROOT1"] == detached
     assert not gate.scene.board.lost.done()
+
+
+async def test_who_leaves_while_it_is_connected_is_no_error(gate: Gate, caplog: pytest.LogCaptureFixture):
+    """
+    Nobody is there to be told, and nothing of it stays.
+    """
+    gate.scene.browser.silent = True
+    connecting = asyncio.create_task(gate.http.ws_connect(gate.url))
+    await eventually(lambda: gate.scene.board._dialing)
+    connecting.cancel()
+    await asyncio.wait((connecting,))
+    # Of the commands in the house, discovery was the first.
+    gate.scene.browser.say({"id": 2, "result": {"sessionId": "LATE"}}, "HOUSE")
+    detached = await gate.scene.browser.detached.get()
+    await gate.ended.wait()
+
+    assert ("LATE", []) == (detached, caplog.messages)
 
 
 async def test_end_of_the_browser_closes_the_socket_with_a_reason(gate: Gate):
