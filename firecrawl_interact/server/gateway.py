@@ -58,6 +58,8 @@ async def pass_through(
         response = web.StreamResponse(status=101, headers=_answer(browser.head))
         await response.prepare(request)
         await _join(request, browser, on_activity)
+    except ConnectionResetError:
+        return web.Response()  # Gone during the handshake, as nobody will be told.
     finally:
         browser.transport.abort()
     return response

@@ -70,6 +70,7 @@ class Gate:
         self.activity = 0
         self.ended = asyncio.Event()
         self.url = ""
+        self.request: web.Request | None = None
 
 
 @asynccontextmanager
@@ -83,6 +84,7 @@ async def gate(address: Address) -> AsyncIterator[Gate]:
         gate.activity += 1
 
     async def handle(request: web.Request) -> web.StreamResponse:
+        gate.request = request
         try:
             return await gateway.pass_through(request, address, on_activity)
         finally:
@@ -295,6 +297,35 @@ async def test_caller_that_vanishes_ends_the_browsers_connection(http: aiohttp.C
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_KEEPIDLE"), reason="cannot say how often to ask")
+async def test_caller_that_leaves_during_the_handshake_is_no_error(
+    http: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
+):
+    """
+    Nobody is there to be told, and the browser's connection is closed.
+    """
+    asked, left, closed = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def browser(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await left.wait()
+        await shake_hands(reader, writer)
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
+        closed.set()
+
+    async with raw_browser(browser) as address, gate(address) as entrance:
+        connecting = asyncio.create_task(http.ws_connect(entrance.url))
+        await asked.wait()
+        connecting.cancel()
+        while entrance.request is None or entrance.request.transport is not None:  # noqa: ASYNC110  # No event tells.
+            await asyncio.sleep(0.001)
+        left.set()
+        await closed.wait()
+        await entrance.ended.wait()
+
+    assert [] == caplog.messages
+
+
 async def test_caller_that_lost_its_power_is_noticed(http: aiohttp.ClientSession, monkeypatch):
     """
     A caller whose end nobody was told of is asked whether it is still there, and found to be gone.
