@@ -150,7 +150,7 @@ def _problem(message: dict[str, Any]) -> str | None:
 
 
 def _too_deep(message: dict[str, Any]) -> bool:
-    level: list[Any] = [message]
+    level: list[dict[str, Any] | list[Any]] = [message]
     for _ in range(_DEEPEST):
         level = [
             value
