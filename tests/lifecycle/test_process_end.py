@@ -140,7 +140,7 @@ def test_killed_with_everything_of_its_session(program, provider):
         async def main():
             async with Session.create(backend=backend()):
                 say("open")
-                sys.stdin.readline()
+                await asyncio.to_thread(sys.stdin.readline)  # The sweep goes on in this loop.
         asyncio.run(main())
         """
     )
