@@ -31,6 +31,7 @@ nox.options.sessions = ["lint", "imports", "typing", "tests", "docs"]
 machine.show_interpreters()
 PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
+BARE = next(filter(machine.has_python, PYTHONS), PYTHONS[0])  # The Python that is tested without the extras.
 NODE_JUDGES = (
     "@mendable/firecrawl-js@>=4.13",  # browser sessions; without a floor npm takes 1.x for Node.js 20
     "anchorbrowser",
@@ -48,12 +49,16 @@ def demo(session: nox.Session) -> None:
     session.run("firecrawl-interact", "demo", *(session.posargs or ["--backend", "local"]))
 
 
-@nox.session(python=PYTHONS)
-@nox.parametrize("extras", ["bare", "all"], ids=["bare", "all"])
+@nox.session
+@nox.parametrize(
+    "python,extras",
+    [(BARE, ""), *((python, "[all]") for python in PYTHONS)],
+    ids=[f"{BARE}-bare", *PYTHONS],
+)
 def tests(session: nox.Session, extras: str) -> None:
-    """Run the whole suite on the built wheel, without and with the extras."""
+    """Run the whole suite on the built wheel: with the extras on every Python, and on one without."""
     machine.need_browser(session)
-    _install_wheel(session, "test", extras="" if extras == "bare" else "[all]")
+    _install_wheel(session, "test", extras=extras)
     # Without the working folder on sys.path it is the wheel that is tested, not the clone.
     session.run("pytest", *WORKERS, *session.posargs, env={"PYTHONSAFEPATH": "1"})
 

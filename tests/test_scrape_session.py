@@ -400,7 +400,7 @@ async def test_first_run_cancelled_while_the_browser_is_being_made_is_stopped(pr
         async with provider.pending(job) as session:
             await session.execute("1")
 
-    async with asyncio.timeout(8):
+    async with asyncio.timeout(30):
         task = asyncio.create_task(work())
         await provider.was_asked("run")
         task.cancel()
@@ -415,7 +415,7 @@ async def test_lost_first_answer_with_a_browser_to_come_is_stopped(provider, job
     """Not found is no proof while a lost first run may still be about to make its browser."""
     provider.browsers.launcher.delay = 0.4
     backend = Forgetful("fc-TEST", provider.backend.base_url)
-    async with asyncio.timeout(8), provider.pending(job, backend=backend) as session:
+    async with asyncio.timeout(30), provider.pending(job, backend=backend) as session:
         with pytest.raises(TransportError):
             await session.execute("1")
     await asyncio.gather(*backend.lost)

@@ -31,6 +31,11 @@ def show_interpreters() -> None:
     os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", os.defpath), *folders])
 
 
+def has_python(version: str) -> bool:
+    """Tell whether there is an interpreter of this version, such as 3.12."""
+    return shutil.which(f"python{version}") is not None
+
+
 def need_browser(session: nox.Session) -> None:
     """Install a browser where there is none; fail the session if that does not work."""
     if _has_browser():

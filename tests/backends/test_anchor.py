@@ -394,7 +394,7 @@ async def test_one_session_is_looked_up(provider, name, alive, tags):
     vector = BY_NAME[name]
     provider.answers("GET", vector["path"], 200, vector["response_body"])
 
-    async with asyncio.timeout(5), AnchorBackend("test-key", provider.url) as backend:
+    async with asyncio.timeout(30), AnchorBackend("test-key", provider.url) as backend:
         info = await backend.get(ID)
 
     assert (ID, alive, tags) == (info.id, info.alive, info.tags)
@@ -409,7 +409,7 @@ async def test_a_refused_look_up_raises(provider, name, expected):
     vector = BY_NAME[name]
     provider.answers("GET", f"/v1/sessions/{ID}", vector["status"], vector["response_body"])
 
-    async with asyncio.timeout(5), AnchorBackend("test-key", provider.url) as backend:
+    async with asyncio.timeout(30), AnchorBackend("test-key", provider.url) as backend:
         with pytest.raises(expected) as caught:
             await backend.get(ID)
 
@@ -426,7 +426,7 @@ async def test_the_history_is_read_page_by_page(provider):
     for page in pages:
         provider.answers("GET", "/v1/sessions", 200, page)
 
-    async with asyncio.timeout(5), AnchorBackend("test-key", provider.url) as backend:
+    async with asyncio.timeout(30), AnchorBackend("test-key", provider.url) as backend:
         infos = await backend.list(alive=False)
 
     assert ["s1", "s2"] == [info.id for info in infos]
@@ -439,7 +439,7 @@ async def test_the_recorded_history_is_understood(provider):
     """Credits as numbers, texts and "N/A" disturb nobody."""
     provider.answers("GET", "/v1/sessions", 200, BY_NAME["list.default"]["response_body"])
 
-    async with asyncio.timeout(5), AnchorBackend("test-key", provider.url) as backend:
+    async with asyncio.timeout(30), AnchorBackend("test-key", provider.url) as backend:
         infos = await backend.list()
 
     assert [False, True, False] == [info.alive for info in infos]
@@ -452,7 +452,7 @@ async def test_a_history_that_never_ends_is_left_after_its_bound(provider):
         "GET", "/v1/sessions", 200, {"data": {"sessions": [row], "total": 1, "page": 1, "total_pages": 10**9}}
     )
 
-    async with asyncio.timeout(5), AnchorBackend("test-key", provider.url) as backend:
+    async with asyncio.timeout(30), AnchorBackend("test-key", provider.url) as backend:
         infos = await backend.list()
 
     assert 20 == len(infos) == len(provider.asked)
@@ -465,7 +465,7 @@ async def test_a_second_delete_is_confirmed_by_the_list(provider):
     )
     provider.answers("GET", "/v1/sessions/all/status", 200, BY_NAME["status_all.empty"]["response_body"])
 
-    async with asyncio.timeout(5), AnchorBackend("test-key", provider.url) as backend:
+    async with asyncio.timeout(30), AnchorBackend("test-key", provider.url) as backend:
         receipt = await backend.delete(ID)
 
     assert CloseReceipt(confirmed=True) == receipt
@@ -478,7 +478,7 @@ async def test_a_refused_delete_is_raised_unless_the_list_proves_it_gone(provide
     provider.answers("DELETE", f"/v1/sessions/{ID}", 401, BY_NAME["end.401.bad_key"]["response_body"])
     provider.answers("GET", "/v1/sessions/all/status", vector["status"], vector["response_body"])
 
-    async with asyncio.timeout(5), AnchorBackend("test-key", provider.url) as backend:
+    async with asyncio.timeout(30), AnchorBackend("test-key", provider.url) as backend:
         with pytest.raises(AuthenticationError):
             await backend.delete(ID)
 
@@ -489,7 +489,7 @@ async def test_a_session_that_is_listed_as_ended_is_gone(provider):
     provider.answers("DELETE", f"/v1/sessions/{ID}", 401, BY_NAME["end.unknown_id"]["response_body"])
     provider.answers("GET", "/v1/sessions/all/status", 200, {"data": {"count": 1, "items": [item]}})
 
-    async with asyncio.timeout(5), AnchorBackend("test-key", provider.url) as backend:
+    async with asyncio.timeout(30), AnchorBackend("test-key", provider.url) as backend:
         receipt = await backend.delete(ID)
 
     assert receipt.confirmed
@@ -499,7 +499,7 @@ async def test_an_unknown_create_tells_its_mark(provider):
     """Whoever gets the error can look for the tag."""
     provider.answers("POST", "/v1/sessions", 500, BY_NAME["start.500"]["response_body"])
 
-    async with asyncio.timeout(5), AnchorBackend("test-key", provider.url) as backend:
+    async with asyncio.timeout(30), AnchorBackend("test-key", provider.url) as backend:
         with pytest.raises(CreateUnknownError) as caught:
             await backend.create(SessionOptions())
 
@@ -511,7 +511,7 @@ async def test_what_is_created_is_listed_as_alive(provider):
     provider.answers("POST", "/v1/sessions", 200, BY_NAME["start.minimal.empty_object"]["response_body"])
     provider.answers("GET", "/v1/sessions/all/status", 200, BY_NAME["status_all"]["response_body"])
 
-    async with asyncio.timeout(5), AnchorBackend("test-key", provider.url) as backend:
+    async with asyncio.timeout(30), AnchorBackend("test-key", provider.url) as backend:
         made = await backend.create(SessionOptions())
         alive = await backend.list(alive=True)
 

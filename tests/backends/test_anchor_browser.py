@@ -72,7 +72,7 @@ def backend(provider):
 async def test_a_control_says_what_was_asked(provider, backend, path, body, call):
     """In Anchor's spelling and units; sent once, with the key."""
     provider.answers("POST", f"{BASE}/{path}", 200, DONE)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await call(backend.browser(ID))
 
     (asked,) = provider.asked
@@ -84,7 +84,7 @@ async def test_a_control_says_what_was_asked(provider, backend, path, body, call
 async def test_what_changes_something_is_sent_once(provider, backend):
     """A click that was done, and whose answer failed, must not be done again."""
     provider.answers("POST", f"{BASE}/mouse/click", 500, {"error": "x"})
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         with pytest.raises(BackendError):
             await backend.browser(ID).mouse.click(1, 2)
 
@@ -181,7 +181,7 @@ async def test_pictures_and_videos_are_bytes(provider, backend):
     provider.answers("GET", f"{BASE}/screenshot", 200, "png")
     provider.answers("GET", f"{BASE}/recordings/primary/fetch", 200, "mp4")
     browser = backend.browser(ID)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert (b"png", b"mp4") == (await browser.screenshot(), await browser.recordings.fetch())
 
     assert ["image/png", "video/mp4"] == [asked.headers["Accept"] for asked in provider.asked]
@@ -198,7 +198,7 @@ async def test_an_upload_is_one_part_named_file():
 
     app = web.Application()
     app.router.add_post(f"{BASE}/uploads", answer)
-    async with TestServer(app) as server, asyncio.timeout(5):
+    async with TestServer(app) as server, asyncio.timeout(30):
         mine = AnchorBackend("test-key", str(server.make_url("")).rstrip("/"))
         await mine.browser(ID).files.upload("a b.txt", b"\r\n--x\x00")
 
@@ -215,7 +215,7 @@ async def test_downloads_come_in_our_units(provider, backend):
         "file_link": "https://x/secret",
     }
     provider.answers("GET", f"{BASE}/downloads", 200, {"data": {"count": 1, "items": [item]}})
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         (found,) = await backend.browser(ID).files.downloads()
 
     expected = AnchorDownload(
@@ -233,7 +233,7 @@ async def test_minted_links_are_told_apart(provider, backend):
     provider.answers("POST", f"{BASE}/tokens", 200, {"data": {**links, "live_view_url": "watch"}})
     provider.answers("POST", f"{BASE}/tokens", 200, {"data": {"live_view_url": "live"}})
     browser = backend.browser(ID)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         both, one, other = [await browser.mint_links() for _ in range(3)]
 
     assert AnchorLinks(live_view_url="watch", interactive_live_view_url="live", cdp_url="cdp") == both
@@ -248,7 +248,7 @@ async def test_minted_links_are_told_apart(provider, backend):
 async def test_a_link_is_revoked_by_its_token(provider, backend, link):
     """Escaped, so that it stays one segment."""
     provider.answers("DELETE", f"{BASE}/tokens/to/k", 200, {"data": DONE})
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await backend.browser(ID).revoke(link)
 
     assert [f"{BASE}/tokens/to%2Fk"] == [asked.path for asked in provider.asked]
@@ -257,7 +257,7 @@ async def test_a_link_is_revoked_by_its_token(provider, backend, link):
 async def test_a_session_that_is_gone_is_named(provider, backend):
     """The error says which, and its text hides it: the id opens the browser."""
     provider.answers("GET", f"{BASE}/clipboard", 404, {"error": f"No session {ID}"})
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         with pytest.raises(SessionNotFoundError) as caught:
             await backend.browser(ID).clipboard.get()
 
@@ -273,7 +273,7 @@ async def test_a_profiles_name_is_one_segment(provider, backend):
     """Names are free text."""
     item = {"name": "a b/c", "status": "ready", "session_id": ID}
     provider.answers("GET", "/v1/profiles/a b/c", 200, {"data": item})
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         found = await backend.profiles.get("a b/c")
 
     assert AnchorProfile(name="a b/c", status="ready", session_id=ID) == found
@@ -307,7 +307,7 @@ async def test_every_filter_reaches_the_query(provider, backend):
         extra_stealth=True,
         profile_name="p",
     )
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         found = [
             each
             async for each in backend.history(
@@ -329,7 +329,7 @@ async def test_the_history_asks_for_a_page_when_it_is_needed(provider, backend):
     page = {"data": {"sessions": [row], "total": 9, "page": 1, "total_pages": 9}}
     provider.answers("GET", "/v1/sessions", 200, page)
     seen = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         async for past in backend.history():
             seen.append(past)
             if len(seen) == 2:

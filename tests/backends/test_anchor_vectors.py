@@ -207,7 +207,7 @@ async def test_a_recorded_exchange_is_sent_and_read(provider, vector):
     if name in RETRIED:
         outcome = None
 
-    async with asyncio.timeout(10), backend:
+    async with asyncio.timeout(30), backend:
         try:
             await call_for(vector)(backend)
             caught = None

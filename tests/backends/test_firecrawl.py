@@ -579,7 +579,7 @@ async def test_a_session_is_created_looked_up_listed_and_deleted(provider):
     provider.answers("DELETE", path, 502, BY_NAME["delete.still_stopping.g2_g3"]["response_body"])
     provider.answers("DELETE", path, 200, BY_NAME["delete.ok.g3"]["response_body"])
 
-    async with asyncio.timeout(5), FirecrawlBackend("fc-TEST", provider.url) as backend:
+    async with asyncio.timeout(30), FirecrawlBackend("fc-TEST", provider.url) as backend:
         made = await backend.create(OPTIONS)
         found = await backend.get(ID)
         ended = await backend.list(alive=False)
@@ -606,7 +606,7 @@ async def test_a_server_without_the_route_is_asked_for_its_list(provider):
     """Older servers cannot show one session, but list all of the team's."""
     provider.answers("GET", "/v2/interact", 200, BY_NAME["list.all"]["response_body"])
 
-    async with asyncio.timeout(5), FirecrawlBackend("fc-TEST", provider.url) as backend:
+    async with asyncio.timeout(30), FirecrawlBackend("fc-TEST", provider.url) as backend:
         found = await backend.get(ID)
         with pytest.raises(SessionNotFoundError):
             await backend.get("unknown")
@@ -629,7 +629,7 @@ async def test_a_gateway_without_the_route_is_not_taken_for_the_provider(provide
     provider.answers("GET", f"/v2/interact/{ID}", status, body)
     row = {"id": ID, "status": "active"}
     provider.answers("GET", "/v2/interact", 200, {"success": True, "sessions": [row]})
-    async with asyncio.timeout(5), FirecrawlBackend("fc-TEST", provider.url) as backend:
+    async with asyncio.timeout(30), FirecrawlBackend("fc-TEST", provider.url) as backend:
         info = await backend.get(ID)
 
     assert (ID, True) == (info.id, info.alive)
@@ -639,7 +639,7 @@ async def test_an_unknown_session_is_not_looked_for_in_the_list(provider):
     """The provider's own 404 is an answer."""
     provider.answers("GET", f"/v2/interact/{ID}", 404, BY_NAME["status.not_found"]["response_body"])
 
-    async with asyncio.timeout(5), FirecrawlBackend("fc-TEST", provider.url) as backend:
+    async with asyncio.timeout(30), FirecrawlBackend("fc-TEST", provider.url) as backend:
         with pytest.raises(SessionNotFoundError):
             await backend.get(ID)
 
@@ -651,7 +651,7 @@ async def test_a_session_that_is_gone_counts_as_deleted(provider, status):
     """Whoever wanted it gone has what they wanted."""
     provider.answers("DELETE", f"/v2/interact/{ID}", status, {"success": False, "error": "Gone."})
 
-    async with asyncio.timeout(5), FirecrawlBackend("fc-TEST", provider.url) as backend:
+    async with asyncio.timeout(30), FirecrawlBackend("fc-TEST", provider.url) as backend:
         receipt = await backend.delete(ID)
 
     assert CloseReceipt(confirmed=True) == receipt
@@ -661,7 +661,7 @@ async def test_a_final_refusal_of_a_delete_is_raised(provider):
     """Another team's session is not asked for twice."""
     provider.answers("DELETE", f"/v2/interact/{ID}", 403, {"success": False, "error": "Forbidden."})
 
-    async with asyncio.timeout(5), FirecrawlBackend("fc-TEST", provider.url) as backend:
+    async with asyncio.timeout(30), FirecrawlBackend("fc-TEST", provider.url) as backend:
         with pytest.raises(PermissionDeniedError):
             await backend.delete(ID)
 
@@ -672,7 +672,7 @@ async def test_a_lost_answer_to_a_create_is_not_sent_again(provider):
     """One request, and an error that says what is not known."""
     provider.hangs_up("POST", "/v2/interact")
 
-    async with asyncio.timeout(5), FirecrawlBackend("fc-TEST", provider.url) as backend:
+    async with asyncio.timeout(30), FirecrawlBackend("fc-TEST", provider.url) as backend:
         with pytest.raises(CreateUnknownError) as caught:
             await backend.create(OPTIONS)
 
@@ -685,7 +685,7 @@ async def test_an_answer_that_proves_nothing_leaves_a_create_unknown(provider):
     """A gateway's page may hide a session that was made."""
     provider.answers("POST", "/v2/interact", 502, "<html>Bad Gateway</html>")
 
-    async with asyncio.timeout(5), FirecrawlBackend("fc-TEST", provider.url) as backend:
+    async with asyncio.timeout(30), FirecrawlBackend("fc-TEST", provider.url) as backend:
         with pytest.raises(CreateUnknownError) as caught:
             await backend.create(OPTIONS)
 
@@ -697,7 +697,7 @@ async def test_a_refused_create_raises_the_refusal(provider):
     """Nothing was made, so nothing is unknown."""
     provider.answers("POST", "/v2/interact", 429, BY_NAME["create.concurrency_limit.g3"]["response_body"])
 
-    async with asyncio.timeout(5), FirecrawlBackend("fc-TEST", provider.url) as backend:
+    async with asyncio.timeout(30), FirecrawlBackend("fc-TEST", provider.url) as backend:
         with pytest.raises(ConcurrencyLimitError):
             await backend.create(OPTIONS)
 
@@ -705,7 +705,7 @@ async def test_a_refused_create_raises_the_refusal(provider):
 async def test_a_create_that_was_not_sent_is_a_transport_error(unused_tcp_port):
     """Nobody listens: surely nothing was made."""
     async with (
-        asyncio.timeout(5),
+        asyncio.timeout(30),
         FirecrawlBackend("fc-TEST", f"http://127.0.0.1:{unused_tcp_port}") as backend,
     ):
         with pytest.raises(TransportError) as caught:

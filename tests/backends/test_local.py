@@ -119,7 +119,7 @@ async def test_session_with_a_profile_has_one_browser(backend: LocalBackend):
     The one that the server started ahead has no profile, and does not go on running beside.
     """
     async with asyncio.timeout(60), Session.create(backend=backend, profile="shop"):
-        async with asyncio.timeout(5):  # Less than the one that nobody asks for has.
+        async with asyncio.timeout(30):  # Less than the one that nobody asks for has.
             while len(os.listdir(tempfile.gettempdir())) > 1:  # noqa: ASYNC110, PTH208  # it is being stopped
                 await asyncio.sleep(0.01)
 
@@ -280,7 +280,7 @@ async def test_request_under_way_when_the_server_dies_was_not_sent(monkeypatch: 
     sending = asyncio.create_task(
         transport.send(Request("POST", f"{dying.base_url}/v2/interact"), timeout=5, fresh=True)
     )
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await received.wait()
         release.set()
         with pytest.raises(TransportError) as caught:

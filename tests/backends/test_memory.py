@@ -103,7 +103,7 @@ def test_bounds_are_firecrawls(backend):
 async def test_a_held_answer_comes_after_its_effect(backend):
     """The session is there when the create was received, its answer is not."""
     backend.hold_answers()
-    async with backend, asyncio.timeout(5):
+    async with backend, asyncio.timeout(30):
         creating = asyncio.create_task(backend.create(OPTIONS))
         await backend.create_received.wait()
         seen = (backend.alive, creating.done())
@@ -117,7 +117,7 @@ async def test_a_held_answer_comes_after_its_effect(backend):
 async def test_only_the_named_verbs_are_held(backend):
     """A held delete does not hold the create before it."""
     backend.hold_answers("delete")
-    async with backend, asyncio.timeout(5):
+    async with backend, asyncio.timeout(30):
         await backend.create(OPTIONS)
         deleting = asyncio.create_task(backend.delete("s1"))
         await backend.delete_received.wait()
@@ -133,7 +133,7 @@ async def test_a_held_answer_times_out_on_the_callers_bound(backend):
     """Whoever sends decides how long to wait; the session stays."""
     backend.hold_answers("create")
     transport = backend.new_transport()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         with pytest.raises(TransportTimeoutError) as caught:
             await transport.send(backend.prepare(OPTIONS).request, timeout=0.01)
 
@@ -176,7 +176,7 @@ async def test_a_connection_that_fails_makes_nothing(backend):
 async def test_faults_queue_up_and_count(backend):
     """Two failures of a delete, then success."""
     backend.fail_next("delete", 503, times=2)
-    async with backend, asyncio.timeout(5):
+    async with backend, asyncio.timeout(30):
         await backend.create(OPTIONS)
         receipt = await backend.delete("s1")
 
@@ -209,7 +209,7 @@ def test_one_provider_serves_one_loop_after_another(backend):
 
     async def use(verb, *arguments):
         backend.hold_answers(verb)
-        async with backend, asyncio.timeout(5):
+        async with backend, asyncio.timeout(30):
             task = asyncio.create_task(getattr(backend, verb)(*arguments))
             await (backend.create_received if verb == "create" else backend.delete_received).wait()
             backend.release_answers(verb)
@@ -228,7 +228,7 @@ async def test_a_signal_wakes_from_another_thread():
     signal = Signal()
     thread = threading.Timer(0.01, signal.set)
     thread.start()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         happened = await signal.wait()
     thread.join(5)
 
@@ -300,7 +300,7 @@ async def test_run_can_be_held_and_failed():
     memory = MemoryBackend()
     memory.fail_next("run", 502)
     memory.hold_answers("run")
-    async with asyncio.timeout(5), Session.create(backend=memory) as session:
+    async with asyncio.timeout(30), Session.create(backend=memory) as session:
         running = asyncio.create_task(session.execute("1"))
         await memory.run_received.wait()
 

@@ -62,7 +62,7 @@ async def test_a_client_that_hangs_up_ends_the_session_under_aiohttp(monkeypatch
     runner = web.AppRunner(started["app"], shutdown_timeout=0.1, **started["options"])
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    async with asyncio.timeout(5), aiohttp.ClientSession() as client:
+    async with asyncio.timeout(30), aiohttp.ClientSession() as client:
         asking = asyncio.ensure_future(client.post(f"http://127.0.0.1:{runner.addresses[0][1]}/browse"))
         await driving.wait()
         asking.cancel()  # Closes its connection.
@@ -97,7 +97,7 @@ async def test_recipe_ends_the_session_of_a_client_that_has_gone(backend):
     The work is cancelled, its session ended, and the endpoint hears that nobody waits.
     """
     gone = asyncio.Event()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         racing = asyncio.create_task(race(backend, gone, asyncio.Event()))
         await backend.create_received.wait()
         gone.set()
@@ -112,7 +112,7 @@ async def test_recipe_returns_what_the_work_returns(backend):
     """
     work = asyncio.Event()
     work.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         answer = await race(backend, asyncio.Event(), work)
 
     assert "a title" == answer
@@ -122,7 +122,7 @@ async def test_recipe_passes_on_the_cancellation_of_a_server_that_stops(backend)
     """
     The session is ended first, and the cancellation is not taken for the client's.
     """
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         racing = asyncio.create_task(race(backend, asyncio.Event(), asyncio.Event()))
         await backend.create_received.wait()
         racing.cancel()

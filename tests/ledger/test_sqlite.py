@@ -166,7 +166,7 @@ async def test_one_loop_is_woken_once_for_a_whole_commit(folder, entry, monkeypa
     with writer.busy:  # Let the jobs gather as they do during a commit.
         waiting = [asyncio.ensure_future(ledger.plan(entry())) for _ in range(50)]
         await asyncio.sleep(0)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await asyncio.gather(*waiting)
 
     # The job that the thread had taken already may have been committed before the others came.

@@ -124,7 +124,7 @@ async def test_taking_that_is_cancelled_leaves_nothing(ledger, entry):
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while await ledger.owed():  # noqa: ASYNC110  # what is undone on a thread has no event
             await asyncio.sleep(0.001)
 

@@ -49,7 +49,7 @@ async def test_cancel_all_but_the_waiter_leaves_a_living_session(backend):
         backend.release_answers()
 
     helper = asyncio.create_task(cancel_others(asyncio.current_task()))
-    async with asyncio.timeout(5), Session.create(backend=backend) as session:
+    async with asyncio.timeout(30), Session.create(backend=backend) as session:
         await asyncio.sleep(0)
 
         assert SessionState.OPEN is session.state
@@ -64,7 +64,7 @@ async def test_forgotten_session_is_ended_where_warnings_are_errors(backend):
         with contextlib.suppress(ResourceWarning), warnings.catch_warnings(record=True):
             await Session.create(backend=backend)
             gc.collect()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await backend.delete_received.wait()
 
     assert ["s1"] == backend.deleted
@@ -109,7 +109,7 @@ def broken_ledger(**faults):
 async def test_ledger_that_breaks_costs_no_session(monkeypatch, backend, verb, fault):
     """Whatever a ledger raises, or if it never answers, the session opens and is ended."""
     monkeypatch.setattr(bounds, "LEDGER_ANSWER", 0.05)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         async with Session.create(backend=backend, ledger=broken_ledger(**{verb: fault})) as session:
             assert SessionState.OPEN is session.state
 
@@ -128,7 +128,7 @@ async def test_given_up_session_is_struck_out_of_a_ledger_that_was_left_out(monk
     """What a slow ledger has written all the same must not have a sweep end what was given up."""
     monkeypatch.setattr(bounds, "LEDGER_ANSWER", 0.05)
     ledger = Slow()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         session = await Session.create(backend=backend, ledger=ledger)
         written = [entry.session_id for entry in await ledger.owed()]
         await session.detach()
@@ -199,7 +199,7 @@ async def test_senseless_retry_after_changes_nothing(backend, header):
     )
     with pytest.raises(RateLimitError):
         await Session.create(backend=backend, open_timeout=1)
-    async with asyncio.timeout(10), Session.create(backend=backend) as session:
+    async with asyncio.timeout(30), Session.create(backend=backend) as session:
         pass
 
     assert session.receipt.confirmed
@@ -221,7 +221,7 @@ async def test_clocks_that_differ_do_not_end_the_tries(monkeypatch):
     with pytest.raises(CloseError):
         async with Session.create(backend=backend) as session:
             pass
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while session.state is not SessionState.CLOSED:  # noqa: ASYNC110  # nobody is told of a later try
             await asyncio.sleep(0.01)
 
@@ -261,7 +261,7 @@ async def test_transport_with_a_bug_is_tried_again_later(monkeypatch):
     with pytest.raises(CloseError):
         async with Session.create(backend=backend) as session:
             pass
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while session.state is not SessionState.CLOSED:  # noqa: ASYNC110  # nobody is told of a later try
             await asyncio.sleep(0.01)
 
@@ -301,7 +301,7 @@ async def test_session_whose_end_is_under_way_cannot_be_detached(backend):
     session = await Session.create(backend=backend)
     backend.hold_answers("delete")
     closing = asyncio.create_task(session.aclose())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await backend.delete_received.wait()
     with pytest.raises(SessionClosedError):
         await session.detach()

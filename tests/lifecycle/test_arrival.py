@@ -96,7 +96,7 @@ async def stay(anchor, entered=None, **options):
 async def test_a_session_that_comes_later_is_opened_and_given_back(anchor):
     """The links are those of the last look, and the end is the usual one."""
     anchor.gate.open.set()
-    async with asyncio.timeout(5), opening(anchor) as session:
+    async with asyncio.timeout(30), opening(anchor) as session:
         assert session.cdp_url.startswith("ws")
         assert [session.id] == [browser.id for browser in anchor.browsers.list(alive=True)]
 
@@ -107,7 +107,7 @@ async def test_a_session_that_comes_later_is_opened_and_given_back(anchor):
 async def test_used_on_its_own_the_backend_waits_as_well(anchor):
     """`create` returns a session that is there."""
     anchor.gate.open.set()
-    async with asyncio.timeout(5), anchor.backend() as backend:
+    async with asyncio.timeout(30), anchor.backend() as backend:
         info = await backend.create(SessionOptions())
         await backend.delete(info.id)
 
@@ -120,7 +120,7 @@ async def test_a_cancellation_leaves_nothing_at_any_stage(anchor, stage):
     """Whoever is cancelled waits for what comes, ends it, and hands the cancellation on."""
     entered = asyncio.Event()
     task = asyncio.create_task(stay(anchor, entered))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         if stage == "sending":
             await asyncio.sleep(0)
         elif stage == "accepted":
@@ -145,7 +145,7 @@ async def test_a_session_that_comes_after_the_grace_is_ended_when_it_comes(ancho
     """The statement hands the cancellation on, and its task goes on looking."""
     monkeypatch.setattr(bounds, "CREATE_GRACE", 0.05)
     task = asyncio.create_task(stay(anchor))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await anchor.looked.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -160,7 +160,7 @@ async def test_a_session_that_comes_after_the_grace_is_ended_when_it_comes(ancho
 async def test_a_session_that_comes_too_late_is_found_by_its_mark_and_ended(anchor):
     """Looked for again and again, since it may appear after the first search."""
     task = asyncio.create_task(stay(anchor, open_timeout=0.3))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await anchor.searched.wait()
         anchor.gate.open.set()
         with pytest.raises(CreateUnknownError) as caught:
@@ -174,7 +174,7 @@ async def test_a_start_that_fails_says_why_and_leaves_nothing(anchor):
     """The provider's own word is the error, after a search for what may be there all the same."""
     anchor.gate.broken = True
     anchor.gate.open.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         with pytest.raises(ServerError, match="failed"):
             await stay(anchor)
 

@@ -45,7 +45,7 @@ async def strike(backend, limit):
 
 async def ended_by_cancellation(task):
     """Wait for a cancelled task to end, and expect its cancellation."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         with pytest.raises(asyncio.CancelledError):
             await task
 
@@ -54,7 +54,7 @@ async def test_create_cancelled_in_flight_still_deletes(backend):
     """A create that is cancelled mid-request deletes the session it produced."""
     backend.hold_answers("create")
     task = asyncio.create_task(open_and_wait(backend))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await backend.create_received.wait()
     task.cancel()
     backend.release_answers()
@@ -72,7 +72,7 @@ async def test_awaited_create_cancelled_in_flight_still_deletes(backend):
         return await Session.create(backend=backend)
 
     task = asyncio.create_task(opener())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await backend.create_received.wait()
     task.cancel()
     backend.release_answers()
@@ -85,7 +85,7 @@ async def test_block_cancelled_deletes(backend):
     """A cancellation inside the block ends the session before it goes on."""
     entered = asyncio.Event()
     task = asyncio.create_task(open_and_wait(backend, entered))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await entered.wait()
     task.cancel("mine")
     with pytest.raises(asyncio.CancelledError) as caught:
@@ -100,7 +100,7 @@ async def test_cancelled_during_the_delete_waits_for_it(backend):
     backend.hold_answers("delete")
     session = await Session.create(backend=backend)
     task = asyncio.create_task(session.aclose())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await backend.delete_received.wait()
     task.cancel()
     await asyncio.sleep(0)
@@ -117,7 +117,7 @@ async def test_cancelled_in_the_back_off_still_deletes(backend):
     backend.fail_next("delete", 503)
     session = await Session.create(backend=backend)
     task = asyncio.create_task(session.aclose())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await backend.delete_received.wait()
     await asyncio.sleep(0)
     task.cancel()
@@ -130,7 +130,7 @@ async def test_hundred_cancellations_make_one_delete(backend):
     """A storm of cancellations ends the session exactly once."""
     entered = asyncio.Event()
     task = asyncio.create_task(open_and_wait(backend, entered))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await entered.wait()
     backend.hold_answers("delete")
     for _ in range(100):
@@ -165,7 +165,7 @@ async def test_cancelled_before_the_first_step_sends_nothing(backend):
 
 async def test_nested_timeouts_end_at_their_own_level(backend):
     """The inner timeout expires and is handled; the outer one and the body go on."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(None) as inner:
                 await open_and_expire(backend, inner)
@@ -179,7 +179,7 @@ async def test_nested_timeouts_end_at_their_own_level(backend):
 async def test_wait_for_raises_timeout_after_the_delete(backend):
     """asyncio.wait_for comes back once the session is gone."""
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(open_and_wait(backend), 0.3)  # Long enough to open it on a busy machine.
+        await asyncio.wait_for(open_and_wait(backend), 1)  # Long enough to open it on a busy machine.
 
     assert ["s1"] == backend.deleted
 
@@ -207,7 +207,7 @@ async def test_failing_sibling_ends_every_session_of_the_group(backend):
         raise LookupError("the sibling")
 
     async def run_group():
-        async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        async with asyncio.timeout(30), asyncio.TaskGroup() as group:
             for event in entered:
                 group.create_task(open_and_wait(backend, event))
             group.create_task(fail())
@@ -232,7 +232,7 @@ async def test_uncancel_by_the_canceller_works(backend):
         return "went on"
 
     task = asyncio.create_task(body())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await entered.wait()
         task.cancel()
         result = await task
@@ -300,7 +300,7 @@ async def test_native_cancellation_inside_an_anyio_scope_comes_out(backend):
 
     backend.hold_answers("delete")
     task = asyncio.create_task(body())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await entered.wait()
         await backend.delete_received.wait()
     task.cancel()
@@ -315,7 +315,7 @@ async def test_cancel_all_tasks_handler_loses_nothing(backend):
     """A handler that cancels every task while a create is in flight leaks nothing."""
     backend.hold_answers("create")
     task = asyncio.create_task(open_and_wait(backend))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await backend.create_received.wait()
     for each in asyncio.all_tasks() - {asyncio.current_task()}:
         each.cancel()

@@ -80,7 +80,7 @@ async def test_cancellation_wins_over_an_unconfirmed_close(refusing):
             await asyncio.Event().wait()
 
     task = asyncio.create_task(body())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await entered.wait()
         task.cancel("mine")
         with pytest.raises(asyncio.CancelledError) as caught:
@@ -95,7 +95,7 @@ async def test_living_process_tries_again_later(refusing, monkeypatch):
     with pytest.raises(CloseError):
         async with Session.create(backend=refusing) as session:
             pass
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while session.state is not SessionState.CLOSED:  # noqa: ASYNC110  # nobody is told of a later try
             await asyncio.sleep(0.01)
 
@@ -107,11 +107,11 @@ async def test_close_timeout_bounds_the_statement(backend):
     """A delete that hangs holds the block only for close_timeout, and goes on behind it."""
     backend.hold_answers("delete")
     session = await Session.create(backend=backend, close_timeout=0.05)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         with pytest.raises(CloseError):
             await session.aclose()
     backend.release_answers()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while session.state is not SessionState.CLOSED:  # noqa: ASYNC110  # nobody is told of the late answer
             await asyncio.sleep(0)
 
@@ -134,7 +134,7 @@ async def test_close_timeout_bounds_the_statement(backend):
 async def test_delete_is_sent_again_after_a_passing_failure(backend, fault):
     """Failures that may pass are asked again within the same statement."""
     backend.fail_next("delete", fault, times=2)
-    async with asyncio.timeout(10), Session.create(backend=backend) as session:
+    async with asyncio.timeout(30), Session.create(backend=backend) as session:
         pass
 
     assert session.receipt.confirmed
@@ -159,7 +159,7 @@ async def test_gone_is_gone_whatever_the_body(backend, answer):
 async def test_lagging_404_is_asked_again(backend):
     """A 404 right after the create is doubted: a replica may lag behind."""
     backend.fail_next("delete", 404, times=2)
-    async with asyncio.timeout(10), Session.create(backend=backend) as session:
+    async with asyncio.timeout(30), Session.create(backend=backend) as session:
         pass
 
     assert session.receipt.confirmed
@@ -171,7 +171,7 @@ async def test_two_closes_at_once_share_one_delete(backend):
     session = await Session.create(backend=backend)
     backend.hold_answers("delete")
     closes = [asyncio.create_task(session.aclose()) for _ in range(3)]
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await backend.delete_received.wait()
         backend.release_answers()
         await asyncio.gather(*closes)

@@ -52,7 +52,7 @@ def refusal(status, text, **headers):
 
 async def opened_and_closed(backends, **options):
     """Open a session, leave it at once, and return it."""
-    async with asyncio.timeout(10), Session.create(backend=backends, **options) as session:
+    async with asyncio.timeout(30), Session.create(backend=backends, **options) as session:
         pass
     return session
 
@@ -234,7 +234,7 @@ async def test_cancelled_in_turn_asks_nobody_else(backend, second):
     backend.hold_answers("create")
     backend.fail_next("create", 402)
     task = asyncio.create_task(opened_and_closed([backend, second]))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await backend.create_received.wait()
         task.cancel()
         backend.release_answers()

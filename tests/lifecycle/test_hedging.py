@@ -47,7 +47,7 @@ def second():
 
 async def ended(backend):
     """Wait until nothing of a backend runs, and nothing is owed."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while backend.alive or outstanding:  # noqa: ASYNC110  # there is no event for "nothing is owed"
             await asyncio.sleep(0.001)
 
@@ -55,7 +55,7 @@ async def ended(backend):
 async def test_first_that_answers_is_kept_and_the_other_is_ended(backend, second):
     """A slow backend loses, and what it makes after all is ended."""
     backend.hold_answers("create")
-    async with asyncio.timeout(5), Session.create(backend=[backend, second], hedge=SOON) as session:
+    async with asyncio.timeout(30), Session.create(backend=[backend, second], hedge=SOON) as session:
         kept = session.backend
         late = set(backend.alive)
         backend.release_answers()
@@ -70,13 +70,13 @@ async def test_first_that_answers_is_kept_and_the_other_is_ended(backend, second
 
 async def ended_loser(backend):
     """Wait until the loser's session is ended."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await backend.delete_received.wait()
 
 
 async def test_fast_first_is_the_only_one_asked(backend, second):
     """Nobody else is asked when the first answers within the delay."""
-    async with asyncio.timeout(5), Session.create(backend=[backend, second], hedge=NEVER) as session:
+    async with asyncio.timeout(30), Session.create(backend=[backend, second], hedge=NEVER) as session:
         assert "memory" == session.backend
 
     assert [] == second.created
@@ -87,7 +87,7 @@ async def test_slow_first_that_answers_before_the_second_is_kept(backend, second
     backend.hold_answers("create")
     second.hold_answers("create")
     task = asyncio.create_task(Session.create(backend=[backend, second], hedge=SOON)._open())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await second.create_received.wait()
         backend.release_answers()
         session = await task
@@ -102,7 +102,7 @@ async def test_slow_first_that_answers_before_the_second_is_kept(backend, second
 async def test_refusal_asks_the_next_at_once(backend, second):
     """A refusal does not have to wait for the delay."""
     backend.fail_next("create", 402)
-    async with asyncio.timeout(5), Session.create(backend=[backend, second], hedge=NEVER) as session:
+    async with asyncio.timeout(30), Session.create(backend=[backend, second], hedge=NEVER) as session:
         assert "second" == session.backend
 
 
@@ -111,7 +111,7 @@ async def test_third_is_asked_after_another_delay(second):
     first, third = MemoryBackend(), Third()
     first.hold_answers("create")
     second.hold_answers("create")
-    async with asyncio.timeout(5), Session.create(backend=[first, second, third], hedge=SOON) as session:
+    async with asyncio.timeout(30), Session.create(backend=[first, second, third], hedge=SOON) as session:
         assert "third" == session.backend
         first.release_answers()
         second.release_answers()
@@ -126,7 +126,7 @@ async def test_both_at_once_keep_the_one_named_first(backend, second):
     backend.hold_answers("create")
     second.hold_answers("create")
     task = asyncio.create_task(Session.create(backend=[backend, second], hedge=SOON)._open())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await second.create_received.wait()
         second.release_answers()
         backend.release_answers()
@@ -144,7 +144,7 @@ async def test_all_refusals_come_out_together(backend, second):
     backend.fail_next("create", 402)
     second.fail_next("create", 401)
     with pytest.raises(FailoverError) as caught:
-        async with asyncio.timeout(5), Session.create(backend=[backend, second], hedge=NEVER):
+        async with asyncio.timeout(30), Session.create(backend=[backend, second], hedge=NEVER):
             pass
 
     assert [402, 401] == [each.status for each in caught.value.exceptions]
@@ -155,7 +155,7 @@ async def test_unknown_outcome_asks_nobody_else(second):
     first = MemoryBackend()
     first.fail_next("create", TransportError("reset", sent=True), effect=True)
     with pytest.raises(CreateUnknownError):
-        async with asyncio.timeout(5), Session.create(backend=[first, second], hedge=NEVER):
+        async with asyncio.timeout(30), Session.create(backend=[first, second], hedge=NEVER):
             pass
 
     assert [] == second.created
@@ -165,7 +165,7 @@ async def test_bad_request_asks_nobody_else(backend, second):
     """A refusal of what was asked comes out alone."""
     backend.fail_next("create", 400)
     with pytest.raises(BackendError):
-        async with asyncio.timeout(5), Session.create(backend=[backend, second], hedge=NEVER):
+        async with asyncio.timeout(30), Session.create(backend=[backend, second], hedge=NEVER):
             pass
 
     assert [] == second.created
@@ -178,7 +178,7 @@ async def test_lost_create_beside_another_leaves_the_other_in_the_race(second):
     first.fail_next("create", TransportError("reset", sent=True), effect=True)
     second.hold_answers("create")
     task = asyncio.create_task(Session.create(backend=[first, second], hedge=SOON)._open())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await second.create_received.wait()
         first.release_answers()
         for _ in range(20):
@@ -196,7 +196,7 @@ async def test_losers_unknown_outcome_is_said(second, caplog):
     first.hold_answers("create")
     first.fail_next("create", TransportError("reset", sent=True), effect=True)
     with caplog.at_level(logging.WARNING):
-        async with asyncio.timeout(5), Session.create(backend=[first, second], hedge=SOON):
+        async with asyncio.timeout(30), Session.create(backend=[first, second], hedge=SOON):
             first.release_answers()
             while not caplog.messages:  # noqa: ASYNC110  # a log has no event
                 await asyncio.sleep(0.001)
@@ -208,7 +208,7 @@ async def test_loser_stands_in_the_ledger_until_it_is_ended(backend, second):
     """A loser is owed like any other: written down before it is asked, struck out when it is gone."""
     ledger = MemoryLedger()
     backend.hold_answers("create")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         async with Session.create(backend=[backend, second], hedge=SOON, ledger=ledger):
             owed = [entry.backend for entry in await ledger.owed()]
             backend.release_answers()
@@ -224,7 +224,7 @@ async def test_cancelled_race_ends_all_of_them(backend, second):
     backend.hold_answers("create")
     second.hold_answers("create")
     task = asyncio.create_task(Session.create(backend=[backend, second], hedge=SOON)._open())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await second.create_received.wait()
         task.cancel("mine")
         backend.release_answers()
@@ -249,7 +249,7 @@ async def test_race_cancelled_at_every_moment_leaves_nothing(backend, second):
         for _ in range(moment):
             await asyncio.sleep(0)
         task.cancel()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             with pytest.raises(asyncio.CancelledError):
                 await task
     await ended(backend)

@@ -49,7 +49,7 @@ def test_forgotten_session_warns_and_is_ended_at_once(backend):
     async def main():
         await Session.create(backend=backend)  # Nobody keeps it.
         gc.collect()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await backend.delete_received.wait()
 
     with pytest.warns(ResourceWarning, match="Unclosed session: <Session s1"):

@@ -30,7 +30,7 @@ def refusal(status, text, **headers):
 
 async def opened_and_closed(backend, **options):
     """Open a session, leave it at once, and return it."""
-    async with asyncio.timeout(10), Session.create(backend=backend, **options) as session:
+    async with asyncio.timeout(30), Session.create(backend=backend, **options) as session:
         pass
     return session
 
@@ -114,7 +114,7 @@ async def test_cancelled_while_waiting_out_a_429_sends_nothing_more(backend):
     """A create that nobody wants any more is not sent again."""
     backend.fail_next("create", refusal(429, "Rate limit exceeded.", retry_after="20"))
     task = asyncio.create_task(opened_and_closed(backend))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await backend.create_received.wait()
         for _ in range(5):
             await asyncio.sleep(0)

@@ -40,7 +40,7 @@ async def cancelled_while_settling(work, *messages, **bounds):
         waiter.cancel(message)
     await asyncio.sleep(0)
     work.done.set()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         return await waiter
 
 
@@ -75,7 +75,7 @@ async def test_end_clock_ends_a_task_nobody_waits_for():
     await asyncio.sleep(0)
     work.task.cancel()
     work.task.cancel()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await asyncio.wait((work.task,))
 
     assert work.task.cancelled()
@@ -86,12 +86,12 @@ async def test_end_clock_ends_a_task_nobody_waits_for():
 async def test_end_clock_waits_for_a_live_settle():
     """A task that a settle waits for keeps that one's bound, and is ended when it leaves."""
     work = Work(end_grace=0.01)
-    waiter = asyncio.create_task(settle(work.task, timeout=0.1))
+    waiter = asyncio.create_task(settle(work.task, timeout=1))
     await asyncio.sleep(0)
     work.task.cancel()
     await asyncio.sleep(0.05)  # Past the end clock, within the wait.
     still_running = not work.task.done()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await waiter
         await asyncio.wait((work.task,))
 
@@ -128,7 +128,7 @@ async def test_settle_gives_up_after_a_cancellation():
     waiter = asyncio.create_task(settle(work.task, after_cancel=0.01))
     await asyncio.sleep(0)
     waiter.cancel()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         caught = await waiter
     unfinished = not work.task.done()
     work.done.set()
@@ -160,7 +160,7 @@ async def test_bound_counts_from_the_first_cancellation_over_two_waits():
     waiter = asyncio.create_task(statement())
     await asyncio.sleep(0)
     waiter.cancel()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await waiter
     for work in (first, second):
         work.done.set()
@@ -251,7 +251,7 @@ async def test_wait_that_is_torn_down_lets_the_end_clock_work():
         waiting.send(None)
     waiting.close()
     work.task.cancel()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await asyncio.wait((work.task,))
 
     assert work.task.cancelled()

@@ -76,7 +76,7 @@ def telling():
 
 async def test_the_numbers_are_asked_for_after_the_end(telling):
     """Once, for a short time, and when the session is gone already."""
-    async with asyncio.timeout(5), Session.create(backend=telling) as session:
+    async with asyncio.timeout(30), Session.create(backend=telling) as session:
         pass
 
     assert FULL == session.receipt
@@ -88,7 +88,7 @@ async def test_what_the_end_has_told_already_stays(telling, monkeypatch):
     """The later answer fills gaps alone."""
     early = CloseReceipt(confirmed=True, duration=timedelta(seconds=1))
     monkeypatch.setattr(telling, "read_ended", lambda _: early)
-    async with asyncio.timeout(5), Session.create(backend=telling) as session:
+    async with asyncio.timeout(30), Session.create(backend=telling) as session:
         pass
 
     assert attrs.evolve(early, credits_billed=3) == session.receipt
@@ -98,7 +98,7 @@ async def test_what_the_end_has_told_already_stays(telling, monkeypatch):
 async def test_numbers_that_are_not_told_are_not_invented(telling, told):
     """Nothing known, or nothing readable: the receipt confirms, no more."""
     telling.told = told
-    async with asyncio.timeout(5), Session.create(backend=telling) as session:
+    async with asyncio.timeout(30), Session.create(backend=telling) as session:
         pass
 
     assert CloseReceipt(confirmed=True) == session.receipt
@@ -107,7 +107,7 @@ async def test_numbers_that_are_not_told_are_not_invented(telling, told):
 async def test_a_line_that_fails_fails_no_close(telling):
     """The end was confirmed before."""
     telling.trouble = TransportError("down")
-    async with asyncio.timeout(5), Session.create(backend=telling) as session:
+    async with asyncio.timeout(30), Session.create(backend=telling) as session:
         pass
 
     assert CloseReceipt(confirmed=True) == session.receipt
@@ -116,7 +116,7 @@ async def test_a_line_that_fails_fails_no_close(telling):
 async def test_a_block_that_raised_keeps_its_error(telling):
     """The numbers are asked for all the same."""
     with pytest.raises(ZeroDivisionError):
-        async with asyncio.timeout(5), Session.create(backend=telling) as session:
+        async with asyncio.timeout(30), Session.create(backend=telling) as session:
             raise ZeroDivisionError
 
     assert FULL == session.receipt
@@ -133,7 +133,7 @@ async def test_who_is_cancelled_in_the_block_waits_for_no_numbers(telling):
             await asyncio.Event().wait()
 
     task = asyncio.create_task(stay())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await entered.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -151,7 +151,7 @@ async def test_who_is_cancelled_while_asking_is_let_go(telling):
             pass
 
     task = asyncio.create_task(come_and_go())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await telling.asked.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -199,7 +199,7 @@ async def test_run_is_never_sent_again(backend, fault, error):
 async def test_cancelled_run_leaves_the_session_to_its_end(backend):
     """The cancellation comes out at once; the session is ended as usual."""
     backend.hold_answers("run")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         async with Session.create(backend=backend) as session:
             running = asyncio.create_task(session.execute("1"))
             await backend.run_received.wait()

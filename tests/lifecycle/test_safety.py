@@ -89,7 +89,7 @@ async def liar(monkeypatch):
 async def refused(backend):
     """Open a session that cannot be; return the error."""
     with pytest.raises(InteractError) as caught:
-        async with asyncio.timeout(10), Session.create(backend=backend, guardian=False, ledger=False):
+        async with asyncio.timeout(30), Session.create(backend=backend, guardian=False, ledger=False):
             raise AssertionError("Nobody should be in here.")
     return caught.value
 
@@ -222,7 +222,7 @@ async def test_unconfirmed_end_never_repeats_a_secret(liar, name, caplog):
     liar.created = made(name)
     pending = Session.create(backend=MAKERS[name](liar.url), guardian=False, ledger=False)
     with pytest.raises(InteractError) as caught:
-        async with asyncio.timeout(10), pending as session:
+        async with asyncio.timeout(30), pending as session:
             liar.refusal = f"No such thing: {SESSION_ID} for {KEY} at {SOCKET}"
     for debt in tuple(outstanding):
         debt.hub.release(debt, type(debt.state).RELEASED)

@@ -133,7 +133,7 @@ async def test_first_create_of_a_process_sweeps(ledger, backend, provider):
     await left_behind(ledger, backend)
     ledger.kill_owner()
     async with Session.create(backend=backend, ledger=ledger, guardian=False):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while provider.alive() > 1:  # noqa: ASYNC110  # the provider lives in another thread
                 await asyncio.sleep(0.01)
 
@@ -169,7 +169,7 @@ async def test_lock_that_outlives_its_owner_for_an_instant_is_looked_at_again(
     async with Session.create(backend=backend, ledger=ledger, guardian=False):
         await asyncio.sleep(0.02)  # The first look is over, or will find it dead: either way it must go.
         ledger._dead.add(owner)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while provider.alive() > 1:  # noqa: ASYNC110  # the provider lives in another thread
                 await asyncio.sleep(0.01)
 

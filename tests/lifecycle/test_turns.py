@@ -16,14 +16,14 @@ async def test_second_waits_for_the_first():
 
     assert not second.done()
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         first.release()
         (await second).release()
 
 
 async def test_other_turns_are_free():
     """What it is for decides."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         one, other = await take_turn("a", within=5), await take_turn("b", within=5)
     one.release()
     other.release()
@@ -41,7 +41,7 @@ async def test_cancelled_waiter_changes_nothing():
 
     assert not third.done()
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         first.release()
         (await third).release()
 
@@ -49,7 +49,7 @@ async def test_cancelled_waiter_changes_nothing():
 async def test_turn_that_is_never_released_is_taken_over():
     """A loop that was stopped in the middle of one holds up nobody for ever."""
     lost = await take_turn("a", within=5)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         next_one = await take_turn("a", within=0.01)
     lost.release()
     waiting = asyncio.create_task(take_turn("a", within=5))

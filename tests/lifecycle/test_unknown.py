@@ -54,7 +54,7 @@ async def open_lost(backend, **options):
     """Open a session whose answer is lost; return the error."""
     options = {"guardian": False, "ledger": False, **options}
     with pytest.raises(CreateUnknownError) as caught:
-        async with asyncio.timeout(20), Session.create(backend=backend, **options):
+        async with asyncio.timeout(30), Session.create(backend=backend, **options):
             raise AssertionError("Nobody should be in here.")
     return caught.value
 

@@ -120,7 +120,7 @@ async def test_close_wakes_those_who_wait(backend):
     waiting = asyncio.create_task(anext_end(session))
     await asyncio.sleep(0)
     await session.aclose()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         end = await waiting
 
     assert ("closed", "aclose() was called") == (end.why, end.text)
@@ -170,7 +170,7 @@ async def test_ttl_that_ran_out_needs_nobody_to_say_so(backend):
     async with Session.create(backend=backend) as session:
         expiring(session, 0.02)
         expires_at = session.expires_at
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             end = await session.ended
 
     assert ("expired", expires_at) == (end.why, end.at)
@@ -189,7 +189,7 @@ async def test_waiting_goes_by_the_instant_that_is_told_later(backend, monkeypat
         waiting = asyncio.create_task(anext_end(session))
         await asyncio.sleep(0)
         await session.refresh()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             end = await waiting
 
     assert ("expired", soon) == (end.why, end.at)
@@ -217,7 +217,7 @@ def test_end_reaches_another_loop():
 
     async def wait():
         asyncio.get_running_loop().call_soon(waiting.set)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             told.append(await ended)
 
     thread = threading.Thread(target=lambda: asyncio.run(wait()))
@@ -254,7 +254,7 @@ async def test_waiting_finds_out_by_asking(backend):
         task = asyncio.create_task(session.wait_ended(poll=0.005))
         await asyncio.sleep(0)
         await end_elsewhere(backend, session)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             end = await task
 
     assert "gone" == end.why
@@ -267,7 +267,7 @@ async def test_waiting_outlasts_what_may_pass(backend):
         task = asyncio.create_task(session.wait_ended(poll=0.005))
         await asyncio.sleep(0.02)
         await end_elsewhere(backend, session)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             end = await task
 
     assert "gone" == end.why
@@ -288,7 +288,7 @@ async def test_waiting_is_over_at_once_with_the_close(backend):
     for _ in range(10):
         await asyncio.sleep(0)
     await session.aclose()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         end = await task
 
     assert "closed" == end.why
@@ -337,7 +337,7 @@ async def test_wait_before_expiry_comes_back_in_time(backend):
     """The wait ends before the session does."""
     async with Session.create(backend=backend) as session:
         expiring(session, 30.02)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             came = await session.before_expiry(30)
 
         assert came is True
@@ -350,7 +350,7 @@ async def test_wait_before_expiry_ends_with_the_session(backend):
     task = asyncio.create_task(session.before_expiry(30))
     await asyncio.sleep(0)
     await session.aclose()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         came = await task
 
     assert came is False
@@ -367,7 +367,7 @@ async def test_callback_is_called_in_time_with_the_session(backend, kind):
     async with Session.create(backend=backend) as session:
         expiring(session, 30.01)
         session.on_expiry(called.put_nowait if kind == "plain" else tell, lead=30)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             got = await called.get()
 
         assert got is session
@@ -379,7 +379,7 @@ async def test_callback_of_a_session_that_is_late_already_is_called_at_once(back
     called = asyncio.Event()
     async with Session.create(backend=backend, ttl=60) as session:
         session.on_expiry(lambda _: called.set(), lead=600)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await called.wait()
 
 
@@ -387,9 +387,9 @@ async def test_callback_is_taken_back_by_the_close(backend):
     """Nobody is called about a session that is over."""
     called = []
     async with Session.create(backend=backend) as session:
-        expiring(session, 30.3)  # The close comes sooner, on a busy machine too.
+        expiring(session, 31)  # The close comes sooner, on a busy machine too.
         session.on_expiry(called.append, lead=30)
-    await asyncio.sleep(0.35)
+    await asyncio.sleep(1.1)
 
     assert [] == called
 
@@ -402,7 +402,7 @@ async def test_callback_of_a_session_that_is_gone_is_not_called(backend):
         await session.refresh()
         session.on_expiry(called.append, lead=600)
         asyncio.get_running_loop().call_later(0, lambda: asyncio.get_running_loop().call_soon(other.set))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await other.wait()
 
     assert [] == called
@@ -439,7 +439,7 @@ async def test_callback_that_fails_is_logged(backend, caplog, kind):
     async def fail_later(_):
         fail(_)
 
-    async with asyncio.timeout(5), Session.create(backend=backend) as session:
+    async with asyncio.timeout(30), Session.create(backend=backend) as session:
         with caplog.at_level(logging.ERROR):
             session.on_expiry(fail if kind == "plain" else fail_later, lead=600)
             await failed.wait()
@@ -459,7 +459,7 @@ async def test_callback_may_close_the_session(backend):
 
     session = await Session.create(backend=backend)
     session.on_expiry(close, lead=600)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await done.wait()
 
     assert ["s1"] == backend.deleted
@@ -472,7 +472,7 @@ async def test_callback_keeps_no_forgotten_session(backend):
     session.on_expiry(print, lead=1)
     del session
     gc.collect()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await backend.delete_received.wait()
 
     assert ["s1"] == backend.deleted

@@ -181,7 +181,7 @@ async def test_who_leaves_takes_its_sessions_and_contexts_along(house: House):
         await client.page()
         await client.do("Target.setAutoAttach", autoAttach=True, waitForDebuggerOnStart=False, flatten=True)
     assert house.browser.engine.endpoint is not None
-    async with cdp.connect(house.browser.engine.endpoint) as hand, asyncio.timeout(10):
+    async with cdp.connect(house.browser.engine.endpoint) as hand, asyncio.timeout(30):
         while (await hand.call("Target.getBrowserContexts"))["browserContextIds"]:
             pass
         targets = (await hand.call("Target.getTargets"))["targetInfos"]
@@ -201,7 +201,7 @@ async def test_pages_are_told_the_one_opened_last_first(house: House):
             opened.insert(0, target)
         pages = await hand.pages()
         await hand.call("Target.closeTarget", {"targetId": opened.pop(1)})
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(left := await hand.pages()) > len(opened):
                 pass
 
@@ -236,7 +236,7 @@ async def test_client_that_closes_the_browser_is_answered_and_ends_the_session(h
     """
     async with house.client() as client:
         answer = await client.answer("Browser.close")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while (await client.socket.receive()).type not in {
                 aiohttp.WSMsgType.CLOSE,
                 aiohttp.WSMsgType.CLOSED,
@@ -256,7 +256,7 @@ async def test_browser_that_is_killed_is_the_end_of_its_clients(house: House):
     async with house.client() as client:
         await client.do("Browser.getVersion")
         os.killpg(house.browser.engine._child.pid, signal.SIGKILL)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             last = await client.socket.receive()
 
     assert last.type in {aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR}

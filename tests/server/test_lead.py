@@ -126,7 +126,7 @@ async def test_where_there_is_room_for_one_the_first_has_it(
     monkeypatch.setattr(careful, "shortage", lambda starting: "full" if starting or fakes.engines else None)
     launcher = LimitedLauncher(LeadLauncher(CarefulLauncher(fakes)), 1)
     launcher._launcher.lead()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await started(fakes)
         got = await launcher.launch(spec)
 

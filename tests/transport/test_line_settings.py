@@ -363,7 +363,7 @@ async def test_closing_one_transport_leaves_another_open(servers, post):
     Transports with equal settings share nothing unless somebody shares the transport.
     """
     port = await servers.start(answer_once)
-    async with asyncio.timeout(5), transport_with() as one:
+    async with asyncio.timeout(30), transport_with() as one:
         async with transport_with() as other:
             await other.send(post(port), timeout=5)
         answer = await one.send(post(port), timeout=5)

@@ -66,7 +66,7 @@ async def test_an_answer_that_is_final_is_returned_unasked():
 async def test_asking_ends_with_an_outcome_or_a_refusal(answers, outcome, sent):
     """What may differ next time is asked again; what will not is the caller's."""
     transport = Script(*answers)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         answer = await polling.poll(transport, COMING, following, within=4)
 
     assert outcome == answer
@@ -76,7 +76,7 @@ async def test_asking_ends_with_an_outcome_or_a_refusal(answers, outcome, sent):
 @pytest.mark.parametrize("last", [COMING, DOWN, Answer(500)], ids=["coming", "line down", "server errors"])
 async def test_no_outcome_in_time_is_a_timeout(last):
     """It may still come to be."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         with pytest.raises(TransportTimeoutError) as caught:
             await polling.poll(Script(last), COMING, following, within=0.05)
 

@@ -96,7 +96,7 @@ class Scene:
 
     async def told(self) -> dict[str, Any]:
         """Wait for what the browser is told next."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return await self.browser.heard.get()
 
     async def heard(self, ear: Ear, number: int) -> Messages:
@@ -107,7 +107,7 @@ class Scene:
 
 async def eventually(condition: Callable[[], object]) -> None:
     """Wait for what no event tells."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110  # see above
             await asyncio.sleep(0.001)
 
@@ -120,7 +120,7 @@ async def scene() -> AsyncIterator[Scene]:
     playing = asyncio.create_task(actor.play())
     board = Switchboard()
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await board.open(ours)
         yield Scene(board, actor)
     finally:

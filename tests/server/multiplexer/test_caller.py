@@ -60,7 +60,7 @@ async def gate(played: Scene) -> AsyncIterator[Gate]:
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    async with asyncio.timeout(20), aiohttp.ClientSession() as http:
+    async with asyncio.timeout(30), aiohttp.ClientSession() as http:
         gate = Gate(played, http, f"http://127.0.0.1:{runner.addresses[0][1]}/")
         yield gate
     await runner.cleanup()

@@ -32,7 +32,7 @@ async def ends() -> AsyncIterator[Ends]:
     wire = Wire(messages.put_nowait, too_long.put_nowait)
     await wire.open(ours)
     reader, writer = await asyncio.open_unix_connection(sock=theirs, limit=2**24)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         yield Ends(wire, reader, writer, messages, too_long)
         writer.close()
         await wire.aclose()
