@@ -20,6 +20,9 @@ from firecrawl_interact.guardian.news import News
 from firecrawl_interact.guardian.relays import Relays
 from firecrawl_interact.guardian.styles import Style
 from firecrawl_interact.models import Answer, EndRequest, LineSettings, Request, Search
+from firecrawl_interact.transport.deadline import Deadline
+
+RELAY_MARGIN = 10.0  # Seconds past a create's own time limit for which the helper's word on it is waited for.
 
 _log = logging.getLogger("firecrawl_interact")
 
@@ -198,7 +201,8 @@ class Guardian:
 
             line: How to reach the provider.
 
-            timeout: Seconds for the create.
+            timeout: Seconds for the create. A helper process that is stuck is waited for
+                `RELAY_MARGIN` longer.
 
             end: The end of the session, its URL holding ``{id}`` in place of the id.
 
@@ -244,7 +248,8 @@ class Guardian:
             self._book.keep(debt, Owed(styles, planned, until))
             answer = self._relays.expect(debt)
             self._helper.write(told)
-        return await answer
+        with Deadline(timeout + RELAY_MARGIN):  # The helper process may be stuck.
+            return await answer
 
     def close(self) -> None:
         """Let the helper process go. It pays what is still owed, then ends; the next use starts another."""

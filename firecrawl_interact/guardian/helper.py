@@ -121,7 +121,10 @@ class Helper:
                 sent = self._socket.send(bytes(self._backlog), _SEND_FLAGS)
                 del self._backlog[:sent]
         except BlockingIOError:
-            threading.Thread(target=self._send_later, daemon=True).start()
+            try:
+                threading.Thread(target=self._send_later, daemon=True).start()
+            except RuntimeError:
+                self._sending = False  # No thread, as at the interpreter's end: the next write tries again.
             return
         except OSError:
             self._backlog.clear()  # Dead: the listening thread sees it too, and its successor is told all.
@@ -134,7 +137,10 @@ class Helper:
 
     def _send_later(self) -> None:
         poll = select.poll()
-        poll.register(self._socket, select.POLLOUT)
+        with self._lock:
+            if self._socket.fileno() < 0:
+                return  # Dead and buried meanwhile.
+            poll.register(self._socket, select.POLLOUT)
         poll.poll()
         with self._lock:
             self._send()

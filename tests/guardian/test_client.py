@@ -14,7 +14,7 @@ import pytest
 from guardian_kit import LINE, PATIENCE, Provider, create, end, ended, nobody, search
 
 from firecrawl_interact.errors import TransportError, TransportTimeoutError
-from firecrawl_interact.guardian import helper
+from firecrawl_interact.guardian import client, helper, messages
 from firecrawl_interact.guardian.book import Book
 from firecrawl_interact.guardian.client import Guardian
 from firecrawl_interact.guardian.news import SETTLE_DELAY
@@ -231,6 +231,84 @@ def test_backlog_is_sent_when_it_is_taken_again(keeper, provider):
     provider.wait_empty()
 
     assert ["/sessions/s1"] == [path for _, _, path in provider.arrivals]
+
+
+FORGET = messages.pack(messages.FORGET, 1)  # Says nothing of any debt.
+FULL = FORGET * 100_000  # More than a line takes while nobody reads it.
+
+
+class Threads:
+    """
+    Stands for `threading` in the helper's module: its threads wait until they are run, or cannot start.
+    """
+
+    RLock = staticmethod(threading.RLock)
+
+    def __init__(self):
+        self.waiting = []
+        self.granted = True
+
+    def Thread(self, *, target, daemon):  # noqa: N802  # the name is Python's
+        assert daemon
+        self._target = target
+        return self
+
+    def start(self):
+        if not self.granted:
+            raise RuntimeError("can't start new thread")
+        self.waiting.append(self._target)
+
+
+@pytest.fixture
+def threads(monkeypatch):
+    """
+    The threads of helper processes, in the test's own hands.
+    """
+    threads = Threads()
+    monkeypatch.setattr(helper, "threading", threads)
+    return threads
+
+
+@pytest.fixture
+def stopped(threads):
+    """
+    A helper process that was stopped and whose line is full, and an event for its end.
+    """
+    lost = threading.Event()
+    process = helper.Helper(lambda _: None, lambda _: lost.set())
+    os.kill(process.pid, signal.SIGSTOP)
+    threads.granted = False
+    yield process, lost
+    process.kill()
+    assert lost.wait(PATIENCE)
+
+
+def test_guardian_that_dies_before_its_line_is_waited_for_is_no_error(threads, stopped):
+    """
+    The thread that would wait for a full line finds it closed, and ends.
+    """
+    process, lost = stopped
+    threads.granted = True
+    process.write(FULL)
+    process.kill()
+    assert lost.wait(PATIENCE)
+
+    (wait,) = threads.waiting
+    wait()
+
+
+def test_full_line_without_a_thread_to_wait_for_it_is_tried_again(threads, stopped):
+    """
+    Where the system gives no thread, as at the interpreter's end, the next words take the others along.
+    """
+    process, _ = stopped
+    process.write(FULL)
+    os.kill(process.pid, signal.SIGCONT)
+
+    limit = time.monotonic() + PATIENCE
+    while process._backlog:
+        assert time.monotonic() < limit
+        process.write(FORGET)
 
 
 def test_many_configurations_are_not_kept_for_ever(keeper, provider):
@@ -568,6 +646,23 @@ async def test_relay_without_an_answer_in_time_is_a_timeout(keeper, provider):
 
     with pytest.raises(TransportTimeoutError) as caught:
         await relay(keeper, provider.url, timeout=0.1)
+
+    assert caught.value.sent
+
+
+async def test_relay_of_a_stuck_guardian_ends_in_time(keeper, monkeypatch):
+    """
+    A helper process that says nothing at all holds up a create no longer than its time limit allows.
+    """
+    monkeypatch.setattr(client, "RELAY_MARGIN", 0.1)
+    keeper.start()
+    os.kill(keeper.pid, signal.SIGSTOP)
+
+    with nobody() as url, pytest.raises(TransportTimeoutError) as caught:
+        async with asyncio.timeout(PATIENCE):
+            await relay(keeper, url, timeout=0.1)
+
+    os.kill(keeper.pid, signal.SIGCONT)
 
     assert caught.value.sent
 
