@@ -16,10 +16,13 @@ from firecrawl_interact.server.address import Address
 from firecrawl_interact.server.app import build_app
 from firecrawl_interact.server.fake import FakeBrowsers, FakeEngine
 from firecrawl_interact.server.port import PortEndpoint
+from firecrawl_interact.server.profile_store import ProfileFolder
 from firecrawl_interact.server.record import EndReason, Wish
 from firecrawl_interact.server.settings import ServerSettings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from aiohttp.typedefs import Handler, Middleware
 
     from firecrawl_interact.server.record import Browser
@@ -181,6 +184,26 @@ async def test_without_a_key_every_caller_is_a_team(serve: Serve):
 
     assert [1, 1] == [len(answer.body["sessions"]) for answer in (bare, named)]
     assert 0 == other.body["data"]["total"]
+
+
+async def test_without_a_key_nobody_is_shown_that_of_another(serve: Serve, tmp_path: Path):
+    """
+    Callers bring the keys of hosted providers along: none is on a page, in an answer, in a repr or on a disk.
+    """
+    secret, server = "fc-HOSTED", await serve(key=None)
+    server.browsers.profiles = ProfileFolder(tmp_path)
+    made = await server.ask("POST", "/v2/interact", {}, Authorization=f"Bearer {secret}")
+    browser = server.browsers.get(made.body["id"])
+    seen = await server.ask("GET", f"/v1/sessions/{made.body['id']}", anchor_api_key=secret)
+    shown = await server.ask("GET", "/dashboard/sessions")
+    kept = await server.ask("POST", "/v1/profiles", {"name": "shop"}, anchor_api_key=secret)
+    listed = await server.ask("GET", "/v1/profiles", anchor_api_key=secret)
+    (file,) = tmp_path.glob("*.profile")
+
+    assert [200, 200, 200, 1] == [seen.status, shown.status, kept.status, listed.body["data"]["count"]]
+    assert [made.body["id"]] == [row["id"] for row in shown.body["sessions"]]
+    assert secret not in f"{seen.body} {shown.body} {browser!r}"
+    assert secret.encode() not in file.read_bytes()
 
 
 async def test_both_dialects_see_one_table(serve: Serve):
