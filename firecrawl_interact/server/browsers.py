@@ -159,14 +159,17 @@ class Browsers:
         """Tell the id of the browser that saves to this profile, if one does."""
         return self._savers.first(team, profile)
 
-    def save_to(self, browser: Browser, name: str) -> None:
+    def save_to(self, browser: Browser, name: str) -> bool:
         """
-        Let a running browser save to a profile at its end, beside whoever else does.
+        Let a browser save to a profile at its end, beside whoever else does, and tell whether it will.
 
         Raises:
             LocalBrowserError: There is no place for profiles.
         """
+        if browser.status is not Status.RUNNING:
+            return False  # What it saves is settled; nobody would give the profile free again.
         self._savers.enter(browser.id, browser.wish.team, name, alone=False)
+        return True
 
     async def delete_profile(self, team: str, name: str) -> bool:
         """

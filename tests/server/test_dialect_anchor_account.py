@@ -13,6 +13,7 @@ from firecrawl_interact.server.runs import BrowserEndedError, CannotRunError, Ru
 from firecrawl_interact.server.settings import ServerSettings
 
 if TYPE_CHECKING:
+    from firecrawl_interact.server.profiles import SavedProfile
     from tests.server.conftest import Serve, Server
 
 SESSION = "/v1/sessions"
@@ -93,6 +94,29 @@ async def test_a_profile_that_cannot_be_made_is_not(serve: Serve, body: Any, sta
 
     assert status == answer.status
     assert {"count": 0, "items": []} == listed.body["data"]
+
+
+async def test_a_profile_is_not_made_from_a_session_that_ends_meanwhile(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+):
+    """
+    Nothing would ever fill it, or let it go: its name stays free, for savers too.
+    """
+    server = await serve()
+    session_id = await start(server)
+    create = server.browsers.profiles.create
+
+    async def slowly(profile: SavedProfile) -> None:
+        await server.ask("DELETE", f"{SESSION}/{session_id}")
+        await create(profile)
+
+    monkeypatch.setattr(server.browsers.profiles, "create", slowly)
+    body = {"name": "shop", "source": "session", "session_id": session_id}
+    made = await server.ask("POST", PROFILES, body)
+    found = await server.ask("GET", f"{PROFILES}/shop")
+    saver = await server.ask("POST", "/v2/interact", {"profile": {"name": "shop"}})
+
+    assert [404, 404, 200] == [made.status, found.status, saver.status]
 
 
 async def test_profiles_belong_to_a_team(serve: Serve):

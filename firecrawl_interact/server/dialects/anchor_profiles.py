@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from aiohttp import web
 
 from firecrawl_interact.server.dialects.anchor_guard import ProblemError, guarded, read_body
@@ -16,6 +18,7 @@ PROFILE = PROFILES + "/{name}"
 
 _TAKEN = "Profile name already exists."
 _MISSING = "Profile not found."
+_UNREACHABLE = "Session not found or unreachable."
 
 
 def routes() -> list[web.RouteDef]:
@@ -46,10 +49,12 @@ async def _make(request: web.Request, team: str) -> wire.ProfileChangedReply:
     )
     try:
         await browsers.profiles.create(profile)
-        if browser is not None:
-            browsers.save_to(browser, asked.name)
     except ProfileExistsError:
         raise ProblemError(409, _TAKEN) from None  # Meanwhile.
+    if browser is not None and not browsers.save_to(browser, asked.name):
+        with contextlib.suppress(ProfileInUseError):  # Somebody else will fill it.
+            await browsers.profiles.delete(team, asked.name)
+        raise ProblemError(404, _UNREACHABLE)  # Since a moment ago.
     return wire.ProfileChangedReply(data=wire.ProfileChanged(status="success"))
 
 
@@ -81,7 +86,7 @@ def _source(request: web.Request, team: str, session_id: str | None) -> Browser:
         raise ProblemError(400, "session_id is required when source is session.")
     browser = request.app[BROWSERS].get(session_id)
     if browser is None or browser.wish.team != team or browser.status is not Status.RUNNING:
-        raise ProblemError(404, "Session not found or unreachable.")
+        raise ProblemError(404, _UNREACHABLE)
     if browser.wish.profile is not None and browser.wish.profile.saves:
         raise ProblemError(400, "The session saves to another profile already.")
     return browser
