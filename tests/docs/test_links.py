@@ -1,4 +1,4 @@
-"""The links of the pages that no documentation builder looks at."""
+"""The links of the pages, as they are read without a documentation builder."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "changelog.d/README.md")
+DOCS = [
+    str(page.relative_to(ROOT))
+    for page in sorted((ROOT / "docs").rglob("*.md"))
+    if "_build" not in page.parts
+]
+PAGES = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "changelog.d/README.md", *DOCS]
+LISTS = ["docs/how-to", "docs/reference", "docs/explanation/decisions"]
 LINK = re.compile(r"\]\(([^)#]+)[^)]*\)")
 
 
@@ -28,3 +34,13 @@ def test_links_are_found_in_the_readme():
     The search for links finds them, or the test above would prove nothing.
     """
     assert "docs/tutorial.md" in LINK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("folder", LISTS)
+def test_list_of_a_folder_links_each_page_in_it(folder):
+    """
+    A page that its list leaves out is found by readers of the built pages only.
+    """
+    pages = {page.name for page in (ROOT / folder).glob("*.md")} - {"index.md"}
+
+    assert pages == set(LINK.findall((ROOT / folder / "index.md").read_text(encoding="utf-8")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import inspect
 import re
 from pathlib import Path
@@ -19,6 +20,7 @@ from firecrawl_interact import (
     UnsupportedError,
     config,
 )
+from firecrawl_interact.cli.main import COMMANDS, load
 
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
 BACKENDS: dict[str, Backend] = {
@@ -115,3 +117,48 @@ def test_every_variable_that_is_read_has_a_row():
 
     assert set() == read - shown
     assert len(read) >= 9
+
+
+def options(command: str) -> list[list[str]]:
+    """
+    The rows of a command's options on the page: what they are called, what they say, what is so without.
+    """
+    page = (REFERENCE / "command-line.md").read_text(encoding="utf-8")
+    section = page.partition(f"\n## `{command}`\n")[2].partition("\n## ")[0]
+    table = re.search(r"(^\| Option \|.*\n)(^\|.*\n)+", section, re.MULTILINE)
+    assert table is not None
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in table[0].splitlines()[2:]]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_page_lists_the_options_of_each_command_and_no_others(command):
+    """
+    Whoever reads the page knows what `--help` would tell.
+    """
+    parser = argparse.ArgumentParser()
+    load(command).configure(parser)
+    known = {f"--{name.replace('_', '-')}" for name in vars(parser.parse_args([]))} - {"--pid"}
+    shown = {option for name, says, _ in options(command) for option in re.findall(r"--[a-z-]+", name + says)}
+
+    assert known == shown
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_page_says_what_holds_without_an_option(command):
+    """
+    A default that is a value stands in the last cell of its option's row.
+    """
+    parser = argparse.ArgumentParser()
+    load(command).configure(parser)
+    values = {
+        f"`--{name.replace('_', '-')}": str(default)
+        for name, default in vars(parser.parse_args([])).items()
+        if default and not isinstance(default, list)
+    }
+    wrong = [
+        option
+        for option, default in values.items()
+        if not any(option in name and default in without for name, _, without in options(command))
+    ]
+
+    assert [] == wrong
