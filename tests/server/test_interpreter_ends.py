@@ -13,8 +13,10 @@ import aiohttp
 import pytest
 
 from firecrawl_interact.server.browsers import Browsers
+from firecrawl_interact.server.interpreters.desk import Desk
 from firecrawl_interact.server.interpreters.runs import ProcessRuns
 from firecrawl_interact.server.record import Wish
+from firecrawl_interact.server.runs import BrowserEndedError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -173,3 +175,34 @@ async def test_a_caller_who_left_leaves_no_busy_interpreter(launcher: ChromiumLa
     await browsers.aclose()
 
     assert "2" == outcome.result
+
+
+class Dead:
+    """An interpreter that died between two runs, and takes its time to be gone."""
+
+    over = True
+
+    def __init__(self) -> None:
+        self.ending = asyncio.Event()
+        self.gone = asyncio.Event()
+
+    async def end(self) -> None:
+        self.ending.set()
+        await self.gone.wait()
+
+
+async def test_a_browser_that_ends_while_an_interpreter_is_replaced_gets_no_other(leftovers: Leftovers):
+    """
+    What would be started then has no folder any more, and nobody ends it.
+    """
+    dead, desk = Dead(), Desk.open("ws://127.0.0.1:9/", None, lambda _: None)
+    desk._processes["python"] = dead  # type: ignore[assignment]  # all of it that counts here
+    running = asyncio.create_task(desk.run("python", "1", 10))
+    async with asyncio.timeout(30):
+        await dead.ending.wait()
+        await desk.close()
+        dead.gone.set()
+        with pytest.raises(BrowserEndedError):
+            await running
+
+    assert ([], []) == (leftovers.processes(), leftovers.folders())

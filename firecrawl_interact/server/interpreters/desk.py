@@ -120,6 +120,8 @@ class Desk:
         )
 
     def _start(self, language: str, path: Path) -> Process:
+        if self._closed:  # While the one before was ended.
+            raise BrowserEndedError
         tool = tools.find(language)
         argv = [*tool.argv, f"../{path.name}"] if language == _BASH else tool.argv
         user = self._user_for(tool)
