@@ -15,7 +15,9 @@ from firecrawl_interact.server.child import ENDED_WELL, Child
 
 
 @pytest.fixture(autouse=True)
-def _late() -> Iterator[None]:
+def _late(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    # Not that of tests before: their loops have ended, and look for what was late no more.
+    monkeypatch.setattr(child, "_late", set())
     yield
 
     assert set() == child._late
