@@ -142,7 +142,7 @@ def sweep_once(hub: Hub, backend: Backend, layers: Layers) -> None:
     ledger = layers.ledger
     if ledger is None:
         return
-    configuration = hash((backend.name, backend.base_url, backend.key))
+    configuration = _configuration(backend)
     if configuration in _swept:
         return
     _swept.add(configuration)
@@ -159,6 +159,9 @@ async def _sweep_quietly(
     try:
         report = await sweep(ledger, (backend,))
         others = again and await _others_owe(ledger, backend)
+    except asyncio.CancelledError:  # Cut off with its loop: the first create in another one sweeps again.
+        _swept.discard(_configuration(backend))
+        raise
     except Exception as error:  # noqa: BLE001  # boundary: a ledger of the caller's own
         layers.ledger_failed(error)
         return
@@ -177,6 +180,10 @@ def _start_again(
 ) -> None:
     if not hub.drained:
         _start(hub, ledger, backend, layers, again=again)
+
+
+def _configuration(backend: Backend) -> int:
+    return hash((backend.name, backend.base_url, backend.key))
 
 
 async def _others_owe(ledger: Ledger, backend: Backend) -> bool:

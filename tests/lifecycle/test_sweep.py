@@ -7,7 +7,7 @@ import time
 import attrs
 import pytest
 
-from firecrawl_interact import AnchorBackend, FirecrawlBackend, Session
+from firecrawl_interact import AnchorBackend, FirecrawlBackend, MemoryBackend, Session
 from firecrawl_interact.ledger.entry import Entry
 from firecrawl_interact.ledger.memory import MemoryLedger
 from firecrawl_interact.lifecycle import bounds, layers
@@ -174,3 +174,40 @@ async def test_lock_that_outlives_its_owner_for_an_instant_is_looked_at_again(
                 await asyncio.sleep(0.01)
 
     assert 0 == provider.alive()
+
+
+class HangingLedger(MemoryLedger):
+    """A ledger whose first claim never comes."""
+
+    def __init__(self):
+        super().__init__()
+        self.claims = 0
+
+    async def claim(self):
+        """Hang, the first time."""
+        self.claims += 1
+        if self.claims == 1:
+            await asyncio.Event().wait()
+        return await super().claim()
+
+
+def test_sweep_that_was_cut_off_with_its_loop_is_made_in_the_next(monkeypatch):
+    """A process whose first loop ends amid the sweep sweeps at the next create: it may live for long."""
+    monkeypatch.setattr(bounds, "SWEEP_GRACE", 0.01)
+    monkeypatch.setattr("firecrawl_interact.lifecycle.sweep._swept", set())
+    ledger, backend = HangingLedger(), MemoryBackend()
+    asyncio.run(left_behind(ledger, backend))
+    ledger.kill_owner()
+
+    async def use(until):
+        async with Session.create(backend=backend, ledger=ledger, guardian=False), asyncio.timeout(30):
+            while not until():  # noqa: ASYNC110  # nothing tells of a claim, or of an end
+                await asyncio.sleep(0.01)
+
+    asyncio.run(use(lambda: ledger.claims == 1))
+
+    assert {"s1"} == backend.alive
+
+    asyncio.run(use(lambda: "s1" in backend.deleted))
+
+    assert 2 == ledger.claims
