@@ -14,6 +14,7 @@ import pytest
 
 from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.interpreters.desk import Desk
+from firecrawl_interact.server.interpreters.process import Process
 from firecrawl_interact.server.interpreters.runs import ProcessRuns
 from firecrawl_interact.server.record import Wish
 from firecrawl_interact.server.runs import BrowserEndedError
@@ -191,10 +192,13 @@ class Dead:
         await self.gone.wait()
 
 
-async def test_a_browser_that_ends_while_an_interpreter_is_replaced_gets_no_other(leftovers: Leftovers):
+async def test_a_browser_that_ends_while_an_interpreter_is_replaced_gets_no_other(
+    leftovers: Leftovers, monkeypatch: pytest.MonkeyPatch
+):
     """
     What would be started then has no folder any more, and nobody ends it.
     """
+    monkeypatch.setattr(Process, "start", lambda *_: pytest.fail("an interpreter was started"))
     dead, desk = Dead(), Desk.open("ws://127.0.0.1:9/", None, lambda _: None)
     desk._processes["python"] = dead  # type: ignore[assignment]  # all of it that counts here
     running = asyncio.create_task(desk.run("python", "1", 10))
@@ -205,4 +209,4 @@ async def test_a_browser_that_ends_while_an_interpreter_is_replaced_gets_no_othe
         with pytest.raises(BrowserEndedError):
             await running
 
-    assert ([], []) == (leftovers.processes(), leftovers.folders())
+    assert [] == leftovers.folders()
