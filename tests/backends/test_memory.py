@@ -218,7 +218,7 @@ def test_one_provider_serves_one_loop_after_another(backend):
     asyncio.run(use("create", OPTIONS))
     thread = threading.Thread(target=lambda: asyncio.run(use("delete", "s1")))
     thread.start()
-    thread.join(10)
+    thread.join(30)
 
     assert (["s1"], ["s1"]) == (backend.created, backend.deleted)
 
@@ -230,7 +230,7 @@ async def test_a_signal_wakes_from_another_thread():
     thread.start()
     async with asyncio.timeout(30):
         happened = await signal.wait()
-    thread.join(5)
+    thread.join(30)
 
     assert (True, True) == (happened, signal.is_set())
 
