@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from firecrawl_interact.server import cdp
+from firecrawl_interact.server import cdp, chromium
 from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.chromium import ChromiumLauncher
 from firecrawl_interact.server.engine import Debugging
@@ -51,6 +51,12 @@ new Promise(done => {
 """
 LOGGED_IN = ["lasting=1; session=2", "3", "4"]
 BLANK = ["", None, None]
+
+
+@pytest.fixture(autouse=True)
+def _time_to_finish(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no browser be killed while it saves, however busy this machine is."""
+    monkeypatch.setattr(chromium, "FINISH_GRACE", 30)
 
 
 @pytest.fixture
