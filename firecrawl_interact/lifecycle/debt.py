@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import os
+import time
 from typing import TYPE_CHECKING
 
 import attrs
@@ -138,3 +139,12 @@ outstanding: set[Debt] = set()
 
 # Sessions of this process that live on by its own wish, and until when at most, in wall-clock seconds.
 given_up: dict[str, float] = {}
+
+
+def give_up(debt: Debt) -> None:
+    """Remember that a session lives on by our own wish; forget those that the provider has ended by now."""
+    now = time.time()
+    for session_id, until in tuple(given_up.items()):
+        if until < now:
+            given_up.pop(session_id, None)
+    given_up[debt.info.id] = debt.until

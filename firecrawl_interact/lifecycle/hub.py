@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Hashable, Itera
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from firecrawl_interact.lifecycle import bounds
-from firecrawl_interact.lifecycle.debt import Debt, DebtState, given_up, outstanding
+from firecrawl_interact.lifecycle.debt import Debt, DebtState, give_up, outstanding
 from firecrawl_interact.lifecycle.exit import expect_exit, note_drain
 from firecrawl_interact.lifecycle.nap import Nap
 from firecrawl_interact.lifecycle.owned import Owned
@@ -119,7 +119,7 @@ class Hub:
         """Strike a debt out: it is paid, or given up on purpose."""
         debt.state = state
         if state is DebtState.RELEASED:
-            given_up[debt.info.id] = debt.until
+            give_up(debt)
         timer = self._timers.pop(debt, None)
         if timer is not None:
             timer.cancel()

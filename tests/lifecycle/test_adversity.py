@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import time
 import warnings
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
@@ -26,7 +27,7 @@ from firecrawl_interact import (
 from firecrawl_interact.ledger.base import LedgerError
 from firecrawl_interact.ledger.memory import MemoryLedger
 from firecrawl_interact.lifecycle import bounds, layers
-from firecrawl_interact.lifecycle.debt import outstanding
+from firecrawl_interact.lifecycle.debt import given_up, outstanding
 from firecrawl_interact.models import Answer
 
 JSON = {"content-type": "application/json"}
@@ -307,6 +308,20 @@ async def test_session_whose_end_is_under_way_cannot_be_detached(backend):
         await session.detach()
     backend.release_answers()
     await closing
+
+
+async def test_sessions_given_up_long_ago_are_forgotten(backend):
+    """A process that hands sessions over for ever remembers those that may still live, and no others."""
+    first = await (await Session.create(backend=backend)).detach()
+    second = await (await Session.create(backend=backend)).detach()
+    given_up[first] = time.time() - 1
+    third = await (await Session.create(backend=backend)).detach()
+    remembered = {first, second, third} & given_up.keys()
+    async with backend:
+        for session_id in (first, second, third):
+            await backend.delete(session_id)
+
+    assert {second, third} == remembered
 
 
 async def test_cancelled_attach_takes_nothing_over(monkeypatch, backend):
