@@ -15,7 +15,7 @@ import attrs
 import pytest
 from aiohttp import web
 
-from firecrawl_interact.server import cdp
+from firecrawl_interact.server import cdp, chromium
 from firecrawl_interact.server.app import build_app
 from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.chromium import Chromium, ChromiumLauncher
@@ -215,6 +215,9 @@ async def test_browser_ends_in_good_order_though_a_client_does_not_read(
     Or one that fell asleep would take its profile along.
     """
     monkeypatch.setattr(switchboard, "BACKLOG", BIG)
+    # What is shown is that it waits for nobody, not how fast this machine is.
+    monkeypatch.setattr(switchboard, "PATIENCE", 3600)
+    monkeypatch.setattr(chromium, "FINISH_GRACE", 30)
     engine = cast("Chromium", house.browser.engine)
     async with house.client() as deaf:
         page = await deaf.page()
@@ -223,8 +226,9 @@ async def test_browser_ends_in_good_order_though_a_client_does_not_read(
             await deaf.socket.send_json(
                 {"id": number, "method": "Runtime.evaluate", "params": big, "sessionId": page}
             )
-        while debugging is Debugging.PIPE and not (engine._board and engine._board.holding):  # noqa: ASYNC110  # No event tells.
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(30):
+            while debugging is Debugging.PIPE and not (engine._board and engine._board.holding):  # noqa: ASYNC110  # No event tells.
+                await asyncio.sleep(0.01)
         left = await engine.finish()
 
     assert left is not None

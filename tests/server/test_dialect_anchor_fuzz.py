@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from tests.server.conftest import Serve, Server
 
 SESSION = "/v1/sessions"
-PLAIN = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+PLAIN = settings(
+    max_examples=60,
+    deadline=None,
+    # The second as a machine that is busy makes examples slowly.
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from firecrawl_interact.server.dialects import firecrawl_scrapes
+from firecrawl_interact.server.engine import LaunchSpec
 from firecrawl_interact.server.fake import FakeEngine, FakePrompts, FakeRuns
 from firecrawl_interact.server.reopening import ReopeningError
 from firecrawl_interact.server.runs import CannotRunError
@@ -197,8 +198,15 @@ async def test_two_first_runs_at_once_make_two_sessions_and_a_stop_ends_one(serv
     """
     As at Firecrawl: a client repeats the stop until its answer has no duration.
     """
-    server = await serve(runs=FakeRuns(), delay=0.01)
+    server = await serve(runs=FakeRuns())
     path = f"/v2/scrape/{await scrape(server)}/interact"
+    launch, both_begun = server.browsers.launcher.launch, asyncio.Barrier(2)
+
+    async def launch_with_the_other(spec: LaunchSpec) -> FakeEngine:
+        await both_begun.wait()
+        return await launch(spec)
+
+    server.browsers.launcher.launch = launch_with_the_other
     async with asyncio.timeout(30):
         both = await asyncio.gather(*(server.ask("POST", path, {"code": "1"}) for _ in range(2)))
     alive = [len(server.browsers.list(alive=True))]
