@@ -13,12 +13,11 @@ from typing import Any
 
 from firecrawl_interact.errors import TransportError
 from firecrawl_interact.guardian import messages
-from firecrawl_interact.guardian.book import Book, Owed
+from firecrawl_interact.guardian.book import Book
 from firecrawl_interact.guardian.deaths import Deaths
 from firecrawl_interact.guardian.helper import CannotStartError, Helper
 from firecrawl_interact.guardian.news import News
 from firecrawl_interact.guardian.relays import Relays
-from firecrawl_interact.guardian.styles import Style
 from firecrawl_interact.models import Answer, EndRequest, LineSettings, Request, Search
 from firecrawl_interact.transport.deadline import Deadline
 
@@ -102,10 +101,7 @@ class Guardian:
             self._start()
             if search is None or self._off:
                 return
-            style = self._book.styles.of_search(search, line)
-            told = messages.pack(messages.PLAN, debt, *_plan(style, search, until, appears_by))
-            self._book.keep(debt, Owed((style,), told, until))
-            self._write(told)
+            self._write(self._book.plan(debt, search, line=line, until=until, appears_by=appears_by))
 
     def opened(
         self, debt: str, end: EndRequest, *, line: LineSettings, session_id: str, until: float
@@ -131,11 +127,7 @@ class Guardian:
             self._start()
             if self._off:
                 return
-            style = self._book.styles.of_end(end, line)
-            told = messages.pack(
-                messages.OPENED, debt, style.number, session_id, end.request.url, end.born, until
-            )
-            self._book.keep(debt, Owed((style,), told, until))
+            told = self._book.opened(debt, end, line=line, session_id=session_id, until=until)
             self._news.after_pass(told)
 
     def settled(self, debt: str) -> None:
@@ -224,28 +216,17 @@ class Guardian:
             self._start()
             if self._off or self._helper is None:
                 raise TransportError("The guardian cannot run here, so it can relay nothing.", sent=False)
-            style = self._book.styles.of_end(end, line)
-            plan: list[Any] | None = None
-            planned = b""
-            styles: tuple[Style, ...] = (style,)
-            if search is not None:
-                by_mark = self._book.styles.of_search(search, line)
-                plan = _plan(by_mark, search, until, appears_by)
-                planned = messages.pack(messages.PLAN, debt, *plan)
-                styles = (style, by_mark)
-            asked = messages.pack_request(request)
-            told = messages.pack(
-                messages.RELAY,
+            told = self._book.relay(
                 debt,
-                style.number,
-                end.request.url,
-                asked,
-                timeout,
-                list(id_path),
-                until,
-                plan,
+                request,
+                line=line,
+                timeout=timeout,
+                end=end,
+                id_path=id_path,
+                until=until,
+                search=search,
+                appears_by=appears_by,
             )
-            self._book.keep(debt, Owed(styles, planned, until))
             answer = self._relays.expect(debt)
             self._helper.write(told)
         with Deadline(timeout + RELAY_MARGIN):  # The helper process may be stuck.
@@ -345,11 +326,6 @@ class Guardian:
 def guardian() -> Guardian:
     """Return this process's guardian; nothing is started before its first use."""
     return _guardian
-
-
-def _plan(style: Style, search: Search, until: float, appears_by: float | None) -> list[Any]:
-    """Write the arguments of a plan after the debt's name."""
-    return [style.number, search.request.url, search.mark, until, appears_by or 0.0]
 
 
 def _after_fork_in_child() -> None:
