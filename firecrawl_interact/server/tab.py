@@ -13,7 +13,7 @@ import attrs
 from firecrawl_interact.server.cdp import Cdp, CdpError, attach, connect
 from firecrawl_interact.server.engine import Endpoint
 
-_PAINTED = 1.0  # Seconds for the first frame after loading, in which `autofocus` takes effect.
+_PAINTED = 3.0  # Seconds for the first frame after loading, in which `autofocus` takes effect.
 _NEXT_FRAME = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 _LOOK = 0.05  # Seconds between two looks for an element.
 _MOST_ACTIONS = 100
