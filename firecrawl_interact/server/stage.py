@@ -120,6 +120,7 @@ class Stage:
         self._session: str | None = None  # Through which the picture comes.
         self._attending: str | None = None  # Through which dialogs do.
         self._attended = False
+        self._wanted: int | None = None  # Number of the page to turn to.
 
     def take(self, method: str, params: dict[str, Any], session: str | None) -> None:
         """Note an event of the browser."""
@@ -155,8 +156,10 @@ class Stage:
             self._events.put_nowait(("attended", {}))
 
     def turn(self, number: int) -> None:
-        """Show another page; a number that there is not is ignored."""
-        self._events.put_nowait(("turn", {"number": number}))
+        """Show another page; a number that there is not is ignored, and so is all but the last of many."""
+        if self._wanted is None:
+            self._events.put_nowait(("turn", {}))
+        self._wanted = number
 
     async def tell(self, method: str, params: Params | None = None) -> None:
         """
@@ -238,7 +241,7 @@ class Stage:
             case "attended":
                 await self._look_at_dialogs(browser)
             case "turn":
-                await self._turn(browser, params["number"])
+                await self._turn(browser)
             case _:
                 pass
 
@@ -267,8 +270,9 @@ class Stage:
             if left:
                 await self._show(browser, left[-1])
 
-    async def _turn(self, browser: Cdp, number: int) -> None:
-        target = self._target(number)
+    async def _turn(self, browser: Cdp) -> None:
+        number, self._wanted = self._wanted, None
+        target = None if number is None else self._target(number)
         if target is not None and number != self.scene.active:
             await browser.tell("Target.activateTarget", {"targetId": target})
             await self._show(browser, target)

@@ -41,3 +41,37 @@ async def test_answer_is_not_taken_back_by_events_that_came_before_it():
 
     # Twice at the end: it is also the first time that the pages are known.
     assert ["http://old/", "http://new/", "http://new/"] == urls
+
+
+class Told:
+    """A browser that does all that it is told, and remembers to which pages it was turned."""
+
+    def __init__(self) -> None:
+        self.turned_to: list[str] = []
+
+    async def tell(self, method: str, params: dict[str, Any], **_: Any) -> None:
+        if method == "Target.activateTarget":
+            self.turned_to.append(params["targetId"])
+
+    async def call(self, *_: Any, **__: Any) -> dict[str, Any]:
+        return {"sessionId": "s"}
+
+
+async def test_of_wishes_that_come_at_once_the_last_is_met():
+    """
+    However fast a viewer turns the pages, no more than one wish waits.
+    """
+    stage = Stage(screencast={}, on_frame=lambda _: None, on_scene=lambda: None)
+    for target in ("one", "two", "three"):
+        stage._number(target)
+    browser = Told()
+    for number in (2, 3, 1, 2) * 100 + (3,):
+        stage.turn(number)
+    waiting = stage._events.qsize()
+    while not stage._events.empty():
+        await stage._deal(browser, *stage._events.get_nowait())
+    stage.turn(1)
+    await stage._deal(browser, *stage._events.get_nowait())
+
+    assert 1 == waiting
+    assert ["three", "one"] == browser.turned_to
