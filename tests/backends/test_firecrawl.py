@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -702,14 +703,14 @@ async def test_a_refused_create_raises_the_refusal(provider):
             await backend.create(OPTIONS)
 
 
-async def test_a_create_that_was_not_sent_is_a_transport_error(unused_tcp_port):
+async def test_a_create_that_was_not_sent_is_a_transport_error():
     """Nobody listens: surely nothing was made."""
-    async with (
-        asyncio.timeout(30),
-        FirecrawlBackend("fc-TEST", f"http://127.0.0.1:{unused_tcp_port}") as backend,
-    ):
-        with pytest.raises(TransportError) as caught:
-            await backend.create(OPTIONS)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # Held, lest somebody else listens there by then.
+        address = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        async with asyncio.timeout(30), FirecrawlBackend("fc-TEST", address) as backend:
+            with pytest.raises(TransportError) as caught:
+                await backend.create(OPTIONS)
 
     assert caught.value.sent is False
 
