@@ -16,7 +16,7 @@ import pytest
 from aioresponses import aioresponses
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 # Processes that multiprocessing spawns import test modules by their names. At the end of the
 # path, so that an installed wheel goes before the clone.
@@ -27,8 +27,15 @@ OURS = ("FIRECRAWL_", "ANCHORBROWSER_", "ANCHOR_")
 KEPT = ("FIRECRAWL_INTERACT_BROWSER",)  # Which browser to test with.
 PROXIES = ("http_proxy", "https_proxy", "ws_proxy", "wss_proxy", "all_proxy", "no_proxy")  # In either case.
 
-# The same examples in every run: what was not found today must not stop somebody else tomorrow.
-hypothesis.settings.register_profile("same", derandomize=True, database=None, deadline=None)
+# The same examples in every run: what was not found today must not stop somebody else tomorrow. How fast
+# they are made says how busy the machine is.
+hypothesis.settings.register_profile(
+    "same",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
 hypothesis.settings.load_profile("same")
 
 # A suite that runs in the background, or under nohup, is started with these ignored, and so would be
@@ -59,6 +66,20 @@ def canned() -> Iterator[CannedAnswers]:
     """
     with CannedAnswers() as answers:
         yield answers
+
+
+@pytest.fixture
+def lapse(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """
+    Let seconds pass in the running loop at once: a limit strikes where the test is, however slow the machine.
+    """
+
+    def jump(seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        time = loop.time
+        monkeypatch.setattr(loop, "time", lambda: time() + seconds)
+
+    return jump
 
 
 @pytest.fixture(autouse=True)
