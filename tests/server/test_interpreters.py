@@ -431,6 +431,30 @@ async def test_answers_without_number_are_read_no_further():
     os.close(writing)
 
 
+async def test_a_pipe_that_somebody_goes_on_filling_is_read_no_further_at_the_end():
+    """
+    What killed its warden and left its group writes faster than we read; the server goes on.
+    """
+    reading, writing = os.pipe()
+    exited: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    answers = process._Answers(reading, exited)
+    pieces: list[bytes] = []
+
+    def refill(data: bytes) -> None:
+        pieces.append(data)
+        assert len(pieces) < 1000, "it reads for ever"
+        os.write(writing, data)
+
+    answers._inlet._take = refill  # type: ignore[method-assign]  # as another process would
+    os.write(writing, b"\n")
+    answers._exited(exited)
+
+    assert {"exited": None} == await answers.next()
+    answers.close()
+    os.close(reading)
+    os.close(writing)
+
+
 @pytest.mark.parametrize("line", [b"[" * 100_000, b'{"a":' * 100_000, b"9" * 100_000], ids=["[", "{", "9"])
 async def test_an_answer_that_cannot_be_read_keeps_none_from_it_that_come_after(line: bytes):
     """

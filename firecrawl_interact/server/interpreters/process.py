@@ -27,6 +27,7 @@ _STDOUT, _STDERR, _COMMANDS, _ANSWERS, _LIFELINE, _LOCK = 1, 2, 3, 4, 5, 6
 _WARDEN = Path(__file__).with_name("warden.py")
 _LONGEST_ANSWER = 16 * 1024 * 1024  # Bytes; a result of the largest size, spelt as JSON, has room.
 _MOST_ANSWERS = 16  # That wait to be read; a program says one thing at a time.
+_LAST_READS = 16  # Of what a pipe holds at the end: 1 MiB, the most that its system gives to one.
 
 
 @attrs.define(eq=False)
@@ -154,9 +155,11 @@ class _Answers:
     def close(self) -> None:
         self._inlet.stop()
 
-    def _exited(self, _: asyncio.Future[str]) -> None:
-        while self._inlet.read():
-            pass
+    def _exited(self, exited: asyncio.Future[str]) -> None:
+        del exited
+        for _ in range(_LAST_READS):
+            if not self._inlet.read():
+                break
         # For a warden that was killed before it could say anything.
         self._queue.put_nowait({"exited": None})
 
