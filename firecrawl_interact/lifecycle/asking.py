@@ -20,7 +20,7 @@ from firecrawl_interact.errors import (
     TransportError,
     TransportTimeoutError,
 )
-from firecrawl_interact.guardian.answers import find_id
+from firecrawl_interact.guardian.answers import NOT_FOUND, find_id
 from firecrawl_interact.lifecycle import bounds, unknown
 from firecrawl_interact.lifecycle.debt import Debt
 from firecrawl_interact.lifecycle.nap import Nap
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 _log = logging.getLogger("firecrawl_interact")
 
 _COME_LATER = frozenset({425, 429})
-_NOT_FOUND = 404
 
 
 class Asking:
@@ -167,7 +166,7 @@ class Asking:
                 reason = backend.error(answer)
                 asked = self._come_later(answer, reason, refused) if self._last else None
                 if asked is None or asked >= deadline - self._hub.loop.time():
-                    if answer.status == _NOT_FOUND:
+                    if answer.status == NOT_FOUND:
                         reason.add_note("There is no such route at this address: check base_url.")
                     raise reason
                 refused += 1
@@ -236,7 +235,11 @@ class Asking:
         self, attempt: unknown.Attempt, cause: BaseException, *, session_id: str | None = None
     ) -> NoReturn:
         """Raise `CreateUnknownError`, after ending what can be proved to be ours."""
-        ended = await self._end_marked(attempt)
+        ended: tuple[str, ...] = ()
+        try:
+            ended = await self._end_marked(attempt)
+        except asyncio.CancelledError:  # Ended by the end clock; the hub has what was found.
+            attempt.record.hand_over()
         raise unknown.error(attempt, cause, recovered=ended, session_id=session_id) from cause
 
     async def _end_marked(self, attempt: unknown.Attempt) -> tuple[str, ...]:

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 import attrs
 
 from firecrawl_interact.errors import TransportError
-from firecrawl_interact.guardian.answers import NOT_FOUND_PAUSE, NOT_FOUND_TRIES, Verdict, judge, judge_list
+from firecrawl_interact.guardian.answers import (
+    NOT_FOUND,
+    NOT_FOUND_PAUSE,
+    NOT_FOUND_TRIES,
+    Verdict,
+    judge,
+    judge_list,
+)
 from firecrawl_interact.lifecycle import bounds
 from firecrawl_interact.models import Answer, CloseReceipt
 from firecrawl_interact.transport.retry import pause, retry_after
@@ -21,8 +28,6 @@ if TYPE_CHECKING:
     from firecrawl_interact.lifecycle.nap import Nap
     from firecrawl_interact.models import EndRequest
     from firecrawl_interact.transport.base import Transport
-
-_NOT_FOUND = 404
 
 
 @attrs.frozen(kw_only=True)
@@ -86,9 +91,9 @@ async def pay(
         if verdict is not Verdict.AGAIN:
             gone = verdict is Verdict.GONE
             return Outcome(gone=gone, answer=answer, problem=problem, earlier=tuple(earlier))
-        if answer is not None and answer.status in owed.gone and answer.status != _NOT_FOUND:
+        if answer is not None and answer.status in owed.gone and answer.status != NOT_FOUND:
             earlier.append(answer)
-        if answer is not None and answer.status == _NOT_FOUND:
+        if answer is not None and answer.status == NOT_FOUND:
             not_found += 1
             wait = NOT_FOUND_PAUSE if not_found <= NOT_FOUND_TRIES else max(NOT_FOUND_PAUSE, pause(attempt))
         else:

@@ -10,7 +10,8 @@ from firecrawl_interact import AnchorBackend, CreateUnknownError, FirecrawlBacke
 from firecrawl_interact.ledger.base import LedgerError
 from firecrawl_interact.ledger.entry import Entry
 from firecrawl_interact.ledger.memory import MemoryLedger
-from firecrawl_interact.lifecycle import unknown
+from firecrawl_interact.lifecycle import bounds, unknown
+from firecrawl_interact.lifecycle.record import Record
 from firecrawl_interact.models import Answer, SessionOptions
 
 
@@ -106,6 +107,44 @@ async def test_id_that_cannot_be_sent_back_leaves_the_outcome_open(odd):
 
     assert () == error.recovered
     assert isinstance(error.__cause__, TransportError)
+
+
+class Deaf:
+    """A transport that loses the answer to a create, and gets none to the search for it."""
+
+    def __init__(self):
+        self.searching = asyncio.Event()
+
+    async def send(self, request, *, timeout, fresh=False):
+        if request.method == "POST":
+            raise TransportError("The answer was lost.", sent=True)
+        self.searching.set()
+        await asyncio.Event().wait()
+
+    async def aclose(self):
+        pass
+
+
+def test_search_that_the_loops_end_breaks_off_is_left_to_the_guardian(monkeypatch, caplog):
+    """Where the loop ends while a lost create is looked for, that is said, and others go on looking."""
+    monkeypatch.setattr(bounds, "CREATE_GRACE", 0.01)
+    handed_over = []
+    monkeypatch.setattr(Record, "hand_over", lambda record: handed_over.append(record.id))
+    backend = AnchorBackend(api_key="sk-key", base_url="http://127.0.0.1:1")
+
+    async def leave_amid_the_search():
+        deaf = Deaf()
+        backend.new_transport = lambda: deaf
+        pending = Session.create(backend=backend, guardian=False, ledger=False)
+        opening = asyncio.ensure_future(pending.__aenter__())
+        async with asyncio.timeout(30):
+            await deaf.searching.wait()
+        return opening
+
+    asyncio.run(leave_amid_the_search())
+
+    assert 1 == len(handed_over)
+    assert "Nobody waited any more for this create." in caplog.text
 
 
 async def test_firecrawl_leaves_a_lost_create_alone(provider):
