@@ -121,7 +121,6 @@ async def _stream(request: web.Request) -> web.StreamResponse:
     _endpoint(browser)
     from firecrawl_interact.server import live_view  # Fakes need none.
 
-    browser.viewed()
     with browser.connected():
         return await live_view.stream(request, browser, request.app[SCREENCASTS], control=control)
 

@@ -49,6 +49,7 @@ async def stream(
         heartbeat=_HEARTBEAT, compress=False, autoping=False, max_msg_size=_LONGEST_MESSAGE
     )
     await socket.prepare(request)
+    browser.viewed()
     async with screencasts.watch(browser, attends=control) as feed:
         viewer = _Viewer(socket=socket, browser=browser, feed=feed, control=control)
         await viewer.serve()

@@ -417,6 +417,22 @@ async def test_the_watch_token_never_controls(serve: Serve, monkeypatch):
     assert [False, True] == controls
 
 
+async def test_what_is_no_viewer_does_not_use_up_a_one_time_link(serve: Serve, monkeypatch):
+    """
+    A program that fetches the stream's address as a page is refused, and the viewer still gets in.
+    """
+    server = await serve()
+    monkeypatch.setattr(FakeEngine, "endpoint", PortEndpoint(Address(host="127.0.0.1", port=1, path="/")))
+    body = {"session": {"live_view": {"one_time_url": True}}}
+    made = await server.ask("POST", "/v1/sessions", body)
+    stream = made.body["data"]["live_view_url"].removeprefix(server.base).replace("?", "/stream?")
+    fetched = await server.ask("GET", stream)
+    async with server.http.ws_connect(server.base + stream):
+        again = await ws_status(server, stream)
+
+    assert (400, 403) == (fetched.status, again)
+
+
 async def test_a_server_may_leave_anchors_wire_out(serve: Serve):
     """
     The private one does, to be there sooner; what it does not speak is not found.
