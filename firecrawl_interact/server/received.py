@@ -23,7 +23,7 @@ async def body_of(request: web.Request, *, most: int | None = None) -> bytes:
         HTTPRequestEntityTooLarge: It is too long.
         HTTPRequestTimeout: It did not come in time.
     """
-    if most is not None:
+    if most is not None and request.can_read_body:  # Unless somebody in front of us has read it already.
         request = request.clone(client_max_size=most)
     try:
         async with asyncio.timeout(BODY_TIMEOUT):

@@ -10,6 +10,7 @@ import pytest
 
 from firecrawl_interact.server import logins
 from firecrawl_interact.server.dashboard import COOKIE
+from firecrawl_interact.server.faults import FaultPlan
 from firecrawl_interact.server.logins import Logins
 from firecrawl_interact.server.settings import ServerSettings
 from tests.server.conftest import KEY, Answer, Serve, Server
@@ -82,6 +83,18 @@ async def test_the_key_logs_in_and_is_not_the_cookie(serve: Serve, http: aiohttp
     assert {"HttpOnly", "SameSite=Strict", "Path=/"} <= set(cookie.split("; "))
     assert KEY not in cookie
     assert [] == await visitor.sessions()
+
+
+async def test_the_key_logs_in_to_a_server_that_misbehaves_for_tests(
+    serve: Serve, http: aiohttp.ClientSession
+):
+    """
+    A plan of faults reads every body before it is dealt with.
+    """
+    visitor = Visitor(await serve(faults=FaultPlan()), http)
+    answers = [await visitor.post("/dashboard/login", key=key) for key in (KEY, "fc-WRONG")]
+
+    assert [303, 401] == [answer.status for answer in answers]
 
 
 async def test_a_wrong_key_is_refused_in_words(serve: Serve, http: aiohttp.ClientSession):
