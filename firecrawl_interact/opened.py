@@ -26,12 +26,11 @@ from firecrawl_interact.models import (
     SessionState,
 )
 from firecrawl_interact.options import Seconds, seconds
+from firecrawl_interact.redaction import short_id
 
 if TYPE_CHECKING:
     from firecrawl_interact.backends.base import Backend
     from firecrawl_interact.lifecycle.debt import Debt
-
-_ID_SHOWN = 8  # Characters of an id that opens the browser.
 
 
 class OpenedSession(InView):
@@ -120,7 +119,7 @@ class OpenedSession(InView):
 
     def __repr__(self) -> str:
         """Show id, backend and state; never a secret, as an id may be one."""
-        shown = f"{self.id[:_ID_SHOWN]}..." if self._backend.secret_ids else self.id
+        shown = short_id(self.id) if self._backend.secret_ids else self.id
         return f"<Session {shown} backend={self.backend} state={self.state.value}>"
 
     # --- running in it ------------------------------------------------------------------

@@ -6,6 +6,7 @@ import re
 from urllib.parse import quote
 
 MASK = "***"  # Redacting it again changes nothing.
+ID_SHOWN = 8  # Characters of a session's id: alone it may open the browser.
 
 _REST = r"[^\s\"'<>\\]*"  # Up to what ends a URL in JSON, in a repr or in prose.
 _VALUE = r"[^\s\"'<>\\&;,)}\]]+"  # Up to what ends one value in a query, a header or a repr.
@@ -53,3 +54,8 @@ def redact(text: str, *secrets: str | None) -> str:
     for pattern, replacement in _PATTERNS:
         text = pattern.sub(replacement, text)
     return text
+
+
+def short_id(session_id: str) -> str:
+    """Return as much of an id as tells sessions apart, and opens nothing."""
+    return f"{session_id[:ID_SHOWN]}..."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from firecrawl_interact.backends.base import has_network
 from firecrawl_interact.backends.scraper import ScrapeTerms, check_job_id, scrape_ref
 from firecrawl_interact.config import Settings
 from firecrawl_interact.errors import (
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
 
 
 _RUNNING = frozenset({SessionState.OPEN, SessionState.DETACHED})
-_NETWORK = ("http://", "https://")
 
 
 class ScrapeSession(Session):
@@ -232,4 +232,4 @@ def _adopted(adopt: Session | SessionRef | str, backend: Backend) -> SessionRef:
 
 def _elsewhere(one: str, other: str) -> bool:
     """Tell whether two addresses differ; without a network they say nothing."""
-    return one != other and one.startswith(_NETWORK) and other.startswith(_NETWORK)
+    return one != other and has_network(one) and has_network(other)

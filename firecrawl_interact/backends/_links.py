@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from firecrawl_interact.backends.base import has_network
 from firecrawl_interact.errors import ProtocolError
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ _LINKS = (
     ("live_view_url", _PAGE, "http or https"),
     ("interactive_live_view_url", _PAGE, "http or https"),
 )
-_NETWORK = ("http://", "https://")  # A backend that is reached some other way has links of its own kind.
 
 
 def check_links(backend: Backend, info: SessionInfo) -> None:
@@ -28,8 +28,8 @@ def check_links(backend: Backend, info: SessionInfo) -> None:
     Raises:
         ProtocolError: See above. It carries the id, so that the session can be ended, and not the link.
     """
-    if not backend.base_url.startswith(_NETWORK):
-        return
+    if not has_network(backend.base_url):
+        return  # A backend that is reached some other way has links of its own kind.
     for field, shape, schemes in _LINKS:
         link: str | None = getattr(info, field)
         if link is not None and not (shape.fullmatch(link) and link.isprintable()):

@@ -28,13 +28,8 @@ from firecrawl_interact.transport.retry import retry_after
 _LONGEST_WAIT = 1e9  # Seconds; more is no span of time.
 _LONGEST_TEXT = 300  # Characters of the provider's words that are kept.
 _MOST_DETAILS = 3  # Complaints about fields that are kept.
-_REQUEST_IDS = (
-    "x-request-id",
-    "request-id",
-    "x-amzn-requestid",
-    "x-amz-cf-id",
-    "cf-ray",
-)  # The first present.
+# Headers that name a request; the first present counts.
+_REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "x-amz-cf-id", "cf-ray")
 
 _ERRORS: dict[int, type[BackendError]] = {
     401: AuthenticationError,

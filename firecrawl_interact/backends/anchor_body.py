@@ -19,10 +19,8 @@ LONGEST_PROFILE_NAME = 128  # Characters.
 MINUTE = 60  # Seconds.
 ENDLESS = 315_360_000  # Seconds, ten years: for what must be owed until it is paid.
 
-
-UNSPECIFIED = (
-    AnchorOptions()
-)  # What most sessions are opened with: recognised, since creates are counted in microseconds.
+# What most sessions are opened with: recognised, since creates are counted in microseconds.
+UNSPECIFIED = AnchorOptions()
 
 
 def create_request(options: SessionOptions, own: AnchorOptions, *, mark: str) -> wire.CreateRequest:

@@ -26,6 +26,8 @@ from firecrawl_interact.transport.base import Transport
 
 RESERVED_IDS = frozenset({".", "..", "all", "async", "history", "pending-interventions", "profiles"})
 
+_NETWORK = ("http://", "https://")
+
 
 class Backend(abc.ABC):
     """
@@ -218,3 +220,8 @@ class Backend(abc.ABC):
     @abc.abstractmethod
     async def delete(self, session_id: str) -> CloseReceipt:
         """End a session; one that is gone already counts as ended."""
+
+
+def has_network(base_url: str) -> bool:
+    """Tell whether an address says where a session runs; such as ``"memory:"`` and ``"local:"`` do not."""
+    return base_url.startswith(_NETWORK)

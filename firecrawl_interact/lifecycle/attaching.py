@@ -12,15 +12,13 @@ import attrs
 
 from firecrawl_interact.backends._links import check_links
 from firecrawl_interact.backends._registry import resolve
-from firecrawl_interact.errors import (
-    SessionGoneError,
-    UnsupportedError,
-    UsageError,
-)
+from firecrawl_interact.backends.base import has_network
+from firecrawl_interact.errors import SessionGoneError, UnsupportedError, UsageError
 from firecrawl_interact.lifecycle import bounds
 from firecrawl_interact.lifecycle.debt import Debt, DebtState, given_up, outstanding
 from firecrawl_interact.lifecycle.record import Record
 from firecrawl_interact.models import CreatePlan, Request, SessionRef
+from firecrawl_interact.redaction import short_id
 
 if TYPE_CHECKING:
     from firecrawl_interact.backends.base import Backend
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
 LONGEST_LIFE = 3600.0  # Seconds a session of unknown deadline is taken to live: Firecrawl's highest ttl.
 
 _LOCAL = "local"
-_NETWORK = ("http://", "https://")  # What an address begins with that a backend can be given.
 
 _owning = threading.Lock()  # Loops of two threads must not both find that nobody here owns a session.
 
@@ -144,8 +141,8 @@ def _refuse_second_owner(backend: Backend, session_id: str) -> None:
     for debt in tuple(outstanding):
         if debt.info.id == session_id and _same_place(debt.backend, backend):
             raise UsageError(
-                f"This process owns session {session_id[:8]}... already; it is ended by whoever opened it, "
-                "or can be given up there with detach().",
+                f"This process owns session {short_id(session_id)} already; it is ended by whoever opened it,"
+                " or can be given up there with detach().",
                 session_id=session_id,
             )
 
@@ -153,8 +150,8 @@ def _refuse_second_owner(backend: Backend, session_id: str) -> None:
 def _has_owner(session_id: str, taking: Taking) -> UsageError:
     who = "a living process" if taking.pid is None else f"the living process {taking.pid}"
     return UsageError(
-        f"Session {session_id[:8]}... is owned by {who}: only after a detach() there can it be owned here. "
-        "Attach with owned=False to look on.",
+        f"Session {short_id(session_id)} is owned by {who}: only after a detach() there can it be owned here."
+        " Attach with owned=False to look on.",
         session_id=session_id,
     )
 
@@ -163,7 +160,7 @@ def _backend_of(
     ref: SessionRef, backend: str | Backend | None, api_key: str | None, base_url: str | None
 ) -> Backend:
     """Make sure that what the caller names is where the session runs."""
-    address = ref.base_url if ref.backend != _LOCAL and ref.base_url.startswith(_NETWORK) else None
+    address = ref.base_url if ref.backend != _LOCAL and has_network(ref.base_url) else None
     if backend is None or isinstance(backend, str):
         name = backend or ref.backend
         (chosen,) = resolve(
@@ -196,7 +193,7 @@ def _same_place(one: Backend, other: Backend) -> bool:
     if (one.name, one.base_url) != (other.name, other.base_url):
         return False
     # Without a network the address says nothing.
-    return one.base_url.startswith(_NETWORK) or one.connection_key() == other.connection_key()
+    return has_network(one.base_url) or one.connection_key() == other.connection_key()
 
 
 def _is_known_here(session_id: str) -> bool:
@@ -204,7 +201,7 @@ def _is_known_here(session_id: str) -> bool:
 
 
 def _title(ref: SessionRef) -> str:
-    return f"Session {ref.session_id[:8]}..."
+    return f"Session {short_id(ref.session_id)}"
 
 
 def _after_fork_in_child() -> None:

@@ -26,11 +26,5 @@ SEARCHES = (0.0, 0.2, 0.5, 1.0)  # Seconds after a lost answer at which the mark
 SEARCH_ATTEMPT = 5.0  # Seconds for one such look.
 APPEARS_WITHIN = 60.0  # Seconds after a create for which a guardian goes on looking for its mark.
 
-LATER = (
-    5.0,
-    10.0,
-    20.0,
-    40.0,
-    60.0,
-)  # Seconds between later tries of an unconfirmed delete; the last repeats.
+LATER = (5.0, 10.0, 20.0, 40.0, 60.0)  # Seconds between later tries of an end; the last repeats.
 EXPIRY_MARGIN = 60.0  # Seconds past the ttl after which nothing can be owed any more.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from firecrawl_interact.errors import BackendError, CloseError
+from firecrawl_interact.redaction import short_id
 from firecrawl_interact.transport.redact import redact
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ _HEIRS = {
     "guardian": "the guardian has it",
     "ledger": "the ledger has it",
 }
-
-_ID_SHOWN = 8  # Characters of an id.
 
 
 class DebtState(enum.Enum):
@@ -91,7 +90,7 @@ class Debt:
     @property
     def title(self) -> str:
         """The session as texts name it: in part, since at Anchor an id alone opens the browser."""
-        return f"{self.backend.name} session {self.info.id.rpartition('/')[2][:_ID_SHOWN]}..."
+        return f"{self.backend.name} session {short_id(self.info.id.rpartition('/')[2])}"
 
     @property
     def settled(self) -> bool:
