@@ -46,6 +46,7 @@ class PrivateServer:
     _ready: int  # Our end; the server holds the other as long as it lives.
     _lock: threading.Lock = attrs.field(factory=threading.Lock)
     _over: bool = False
+    _stopped: bool = False
 
     def alive(self) -> bool:
         """Tell whether it runs. Costs a microsecond or two, and does not depend on who waits for children."""
@@ -54,9 +55,11 @@ class PrivateServer:
             return not self._over
 
     def stop(self) -> None:
-        """End it with its browsers and wait, for seconds at the most."""
+        """End it with its browsers and wait, for seconds at the most. A second call does nothing."""
         with self._lock:
-            self._over = True
+            if self._stopped:
+                return
+            self._stopped = self._over = True
         os.close(self._lifeline)
         if not _readable(self._ready, STOP_TIMEOUT):
             self._process.kill()

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from firecrawl_interact.models import EndRequest, LineSettings, Search
 
-END_ATTEMPT = 40.0  # Seconds; Firecrawl holds a DELETE for 30 s before it answers.
+END_ATTEMPT = 40.0  # Seconds; Firecrawl holds a DELETE for up to 30 s before it answers.
 LIST_ATTEMPT = 10.0  # Seconds for one look at a list.
 SEARCH_PAUSES = (0.2, 0.3, 0.5, 1.0)  # Seconds between looks for a mark; the last repeats.
 SEARCH_SPAN = 10.0  # Seconds for which an unseen session may still appear in the list.

@@ -1,7 +1,7 @@
 """How long the promise may take: every bound of the lifecycle, in one place."""
 
 CLOSE_TIMEOUT = 45.0  # Seconds a statement waits for a delete by default.
-DELETE_ATTEMPT = 40.0  # Seconds; Firecrawl holds a DELETE up to 40 s before it answers.
+DELETE_ATTEMPT = 40.0  # Seconds; Firecrawl holds a DELETE for up to 30 s before it answers.
 DELETE_TOTAL = 90.0  # Seconds of tries before a close counts as not confirmed.
 
 CREATE_GRACE = 5.0  # Seconds a create under way is waited for after a cancellation.

@@ -223,6 +223,20 @@ async def test_dead_server_is_replaced(backend: LocalBackend):
     assert first is not KEEPER.running()
 
 
+async def test_server_that_is_stopped_twice_closes_its_own_descriptors_alone(backend: LocalBackend):
+    """
+    Their numbers may be somebody else's by the second time.
+    """
+    server = KEEPER.running()
+    await asyncio.to_thread(server.stop)
+    with open(os.devnull) as others:  # noqa: ASYNC230, PTH123  # reads nothing
+        numbers = [os.dup2(others.fileno(), number) for number in (server._lifeline, server._ready)]
+    await asyncio.to_thread(server.stop)
+
+    for number in numbers:
+        os.close(number)  # Fails for what is closed already.
+
+
 async def test_sessions_of_a_dead_server_count_as_ended(backend: LocalBackend):
     """
     Their browsers died with it: an end is confirmed, with or without a server to ask.
