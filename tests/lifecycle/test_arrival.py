@@ -157,10 +157,12 @@ async def test_a_session_that_comes_after_the_grace_is_ended_when_it_comes(ancho
     assert 1 == len(anchor.browsers.list())
 
 
-async def test_a_session_that_comes_too_late_is_found_by_its_mark_and_ended(anchor):
+async def test_a_session_that_comes_too_late_is_found_by_its_mark_and_ended(anchor, lapse):
     """Looked for again and again, since it may appear after the first search."""
-    task = asyncio.create_task(stay(anchor, open_timeout=0.3))
+    task = asyncio.create_task(stay(anchor, open_timeout=10))
     async with asyncio.timeout(30):
+        await anchor.looked.wait()
+        lapse(10)
         await anchor.searched.wait()
         anchor.gate.open.set()
         with pytest.raises(CreateUnknownError) as caught:
@@ -207,7 +209,7 @@ def test_a_process_that_dies_while_its_session_comes_leaves_none(provider, progr
 
 def test_a_loop_that_ends_while_a_session_comes_waits_for_it(provider, program):
     """The end of the loop is held for its grace, without any helper."""
-    provider.launcher.delay = 0.5
+    provider.launcher.held = True
     owner = program(
         """
         async def main():
@@ -215,14 +217,17 @@ def test_a_loop_that_ends_while_a_session_comes_waits_for_it(provider, program):
             opening = Session.create(backend=backend, guardian=False, ledger=False)
             task = asyncio.create_task(opening._open())
             await asyncio.to_thread(sys.stdin.readline)
+            asyncio.get_running_loop().call_soon(say, "ending")  # In the last turn before it is cancelled.
         asyncio.run(main())
         """
     )
 
     assert provider.launcher.asked.acquire(timeout=30)
 
-    owner.process.stdin.write("\\n")
+    owner.process.stdin.write("\n")
     owner.process.stdin.flush()
+    owner.expect("ending")
+    provider.launcher.held = False
     status, errors = owner.end()
 
     assert (0, "") == (status, errors)

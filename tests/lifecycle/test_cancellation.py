@@ -176,10 +176,16 @@ async def test_nested_timeouts_end_at_their_own_level(backend):
     assert ["s1"] == backend.deleted
 
 
-async def test_wait_for_raises_timeout_after_the_delete(backend):
+async def test_wait_for_raises_timeout_after_the_delete(backend, lapse):
     """asyncio.wait_for comes back once the session is gone."""
+
+    async def open_and_outstay():
+        async with Session.create(backend=backend):
+            lapse(600)
+            await asyncio.Event().wait()
+
     with pytest.raises(TimeoutError):
-        await asyncio.wait_for(open_and_wait(backend), 1)  # Long enough to open it on a busy machine.
+        await asyncio.wait_for(open_and_outstay(), 600)
 
     assert ["s1"] == backend.deleted
 

@@ -221,12 +221,16 @@ async def test_id_that_cannot_be_sent_back_is_told(odd):
     assert [] == backend.deleted
 
 
-async def test_open_timeout_after_sending_is_an_unknown_outcome():
+async def test_open_timeout_after_sending_is_an_unknown_outcome(lapse):
     """Time that runs out behind the POST leaves it open what came of it."""
     backend = MemoryBackend()
     backend.hold_answers("create")
-    with pytest.raises(CreateUnknownError) as caught:
-        await opened_and_closed(backend, open_timeout=0.3)  # The POST is sent well before.
+    opening = asyncio.create_task(opened_and_closed(backend, open_timeout=10))
+    async with asyncio.timeout(30):
+        await backend.create_received.wait()
+        lapse(10)
+        with pytest.raises(CreateUnknownError) as caught:
+            await opening
     backend.release_answers()
 
     assert isinstance(caught.value.__cause__, TransportTimeoutError)
