@@ -1,4 +1,4 @@
-"""Files of Anchor's sessions (recordings, downloads, uploads), as attrs classes."""
+"""Files of Anchor's sessions (recordings, downloads), as attrs classes."""
 
 from __future__ import annotations
 
@@ -81,21 +81,6 @@ class DownloadsReply:
     """Answer to ``GET /v1/sessions/{id}/downloads``."""
 
     data: DownloadItems
-
-
-@attrs.frozen(kw_only=True)
-class Uploaded:
-    """What an upload says."""
-
-    status: str | None = None
-    message: str | None = None
-
-
-@attrs.frozen(kw_only=True)
-class UploadReply:
-    """Answer to ``POST .../uploads``, whose body is multipart with one part named ``file``."""
-
-    data: Uploaded | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -8,8 +8,6 @@ import attrs
 
 from firecrawl_interact.wire._bounds import Between, filled
 
-WORKFLOW_RUNNING = "RUNNING"
-WORKFLOW_COMPLETED = "COMPLETED"
 WORKFLOW_FAILED = "FAILED"
 
 STEPS = Between(1, None, "steps")

@@ -1,4 +1,4 @@
-"""Firecrawl's recordings of sessions."""
+"""What sessions leave behind at Firecrawl (recordings, profiles), as attrs classes."""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ from firecrawl_interact.server.profiles import ProfileInUseError
 from firecrawl_interact.server.record import Browser, ProfileUse, Status, Wish
 from firecrawl_interact.server.settings import Generation
 from firecrawl_interact.wire import firecrawl as wire
+from firecrawl_interact.wire.firecrawl_replays import DeleteProfileReply
 
 LEAST_CREDITS = 2  # Below this balance nothing is created at all.
 LIST_STATUSES = ("active", "destroyed", "error")
@@ -94,7 +95,7 @@ async def _delete(request: web.Request, team: str) -> wire.DeleteReply:
     return await stop(request, find(request, team, request.match_info["session_id"]))
 
 
-async def _delete_profile(request: web.Request, team: str) -> wire.DeleteReply:
+async def _delete_profile(request: web.Request, team: str) -> DeleteProfileReply:
     name = request.match_info["name"]
     if len(name) > LONGEST_PROFILE_NAME:
         raise ProblemError(400, "Profile name must be between 1 and 128 characters.")
@@ -105,7 +106,7 @@ async def _delete_profile(request: web.Request, team: str) -> wire.DeleteReply:
         raise ProblemError(409, text) from None
     except (OSError, LocalBrowserError):
         raise ProblemError(502, "Failed to delete profile.") from None
-    return wire.DeleteReply(success=True)
+    return DeleteProfileReply(success=True)
 
 
 async def _no_route(request: web.Request, team: str) -> NoReturn:
