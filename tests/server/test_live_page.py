@@ -412,6 +412,44 @@ async def test_dialog_is_answered_in_the_page(stage: Stage, look: Look):
     await page.wait_for_selector("#dialog", state="hidden")
 
 
+async def test_answers_to_a_long_dialog_are_within_reach_on_a_low_screen(stage: Stage, look: Look):
+    """
+    A phone on its side shows the buttons of a dialog, and scrolls its text.
+    """
+    asking = "onclick=\"document.title='got '+prompt('Name? '.repeat(300),'Ann')\""
+    await stage.goto(
+        f"data:text/html,<title>ready</title><button style='width:99vw;height:99vh' {asking}></button>"
+    )
+    page = await look(CONTROL)
+    await shows(page, "document.title === 'ready'")
+    await drawn(page, "r > 0")
+    await page.mouse.click(*await spot(page, 0.5, 0.5))
+    await page.wait_for_selector("#dialog", state="visible")
+    await page.set_viewport_size({"width": 640, "height": 320})
+
+    await shows(page, "document.getElementById('dialog').getBoundingClientRect().bottom <= innerHeight")
+    assert await page.evaluate(
+        "(() => { const text = document.getElementById('dialog-text');"
+        "return text.clientHeight > 30 && text.scrollHeight > text.clientHeight; })()"
+    )
+    await page.click("#dialog-yes")
+    await stage.title_becomes("got Ann")
+
+
+async def test_bar_keeps_to_its_lines_on_the_narrowest_phones(stage: Stage, look: Look):
+    """
+    320 pixels are enough for a line of buttons and a line with the address.
+    """
+    page = await look(CONTROL, has_touch=True, is_mobile=True)
+    await page.set_viewport_size({"width": 320, "height": 640})
+
+    await shows(
+        page,
+        "(() => { const top = (id) => document.getElementById(id).getBoundingClientRect().top;"
+        "return top('back') === top('full') && top('full') < top('address'); })()",
+    )
+
+
 async def test_watching_page_sends_nothing_and_nothing_gets_through(stage: Stage, look: Look):
     """
     Neither mouse nor keyboard nor bar of a watcher do anything; forged messages over its stream neither.
