@@ -18,10 +18,10 @@ from firecrawl_interact.backends._arguments import (
     strings,
 )
 from firecrawl_interact.backends._hosted import segment
-from firecrawl_interact.backends.anchor_body import LONGEST_PROFILE_NAME
 from firecrawl_interact.backends.anchor_reading import duration, number
 from firecrawl_interact.backends.anchor_values import AnchorPast, AnchorProfile
 from firecrawl_interact.errors import InvalidOptionError
+from firecrawl_interact.options import PROFILE_NAME_LENGTH
 from firecrawl_interact.wire import anchor as wire
 from firecrawl_interact.wire import anchor_profiles as profiles
 
@@ -230,10 +230,10 @@ def _profile(item: profiles.ProfileItem) -> AnchorProfile:
 
 
 def _name(name: object) -> str:
-    if isinstance(name, str) and 1 <= len(name) <= LONGEST_PROFILE_NAME:
+    if isinstance(name, str) and 1 <= len(name) <= PROFILE_NAME_LENGTH:
         return string("name", name)
     raise InvalidOptionError(
-        f"The name of a profile must be text of 1 to {LONGEST_PROFILE_NAME} characters.", option="name"
+        f"The name of a profile must be text of 1 to {PROFILE_NAME_LENGTH} characters.", option="name"
     )
 
 

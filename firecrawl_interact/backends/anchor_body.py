@@ -10,12 +10,12 @@ from firecrawl_interact.backends._options import check_types
 from firecrawl_interact.backends.anchor_options import AnchorOptions, AnchorProxy, OwnProxy
 from firecrawl_interact.errors import InvalidOptionError
 from firecrawl_interact.models import DEFAULT_ACTIVITY_TTL, DEFAULT_TTL, Profile, SessionOptions
+from firecrawl_interact.options import PROFILE_NAME_LENGTH
 from firecrawl_interact.wire import anchor_start as wire
 
 # Anchor documents no such bounds; Firecrawl's are kept, so that options fit both.
 SHORTEST_TTL = 30  # Seconds.
 SHORTEST_ACTIVITY_TTL = 10  # Seconds.
-LONGEST_PROFILE_NAME = 128  # Characters.
 MINUTE = 60  # Seconds.
 ENDLESS = 315_360_000  # Seconds, ten years: for what must be owed until it is paid.
 
@@ -202,9 +202,9 @@ def _toggle(value: bool | None) -> wire.Toggle | None:
 
 
 def _profile(profile: Profile) -> wire.Profile:
-    if not 1 <= len(profile.name) <= LONGEST_PROFILE_NAME:
+    if not 1 <= len(profile.name) <= PROFILE_NAME_LENGTH:
         raise InvalidOptionError(
-            f"profile name must be 1 to {LONGEST_PROFILE_NAME} characters, not {len(profile.name)}.",
+            f"profile name must be 1 to {PROFILE_NAME_LENGTH} characters, not {len(profile.name)}.",
             option="profile",
             value=profile.name,
         )

@@ -22,9 +22,9 @@ from firecrawl_interact.backends._validators import (
     wrong,
 )
 from firecrawl_interact.errors import InvalidOptionError
+from firecrawl_interact.options import country_code
 
 _PROXY_SCHEMES = frozenset({"http", "https", "socks5"})
-_COUNTRY_LENGTH = 2
 
 
 def _selectors_by_host(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
@@ -39,15 +39,9 @@ def _are_selectors_by_host(value: object) -> bool:
     )
 
 
-def _country(_: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    if value is not None and not (
-        isinstance(value, str) and len(value) == _COUNTRY_LENGTH and value.isascii() and value.isalpha()
-    ):
-        raise InvalidOptionError(
-            f"country must be an ISO 3166-1 code of two letters, such as 'DE', not {value!r}.",
-            option=attribute.name,
-            value=value,
-        )
+def _country(_: object, _attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is not None:
+        country_code(value)
 
 
 @attrs.frozen(kw_only=True)
