@@ -6,6 +6,7 @@ import hmac
 
 from aiohttp import web
 
+from firecrawl_interact.server import discovery
 from firecrawl_interact.server.engine import Endpoint
 from firecrawl_interact.server.keys import BROWSERS, SCREENCASTS
 from firecrawl_interact.server.record import Browser
@@ -44,6 +45,8 @@ def routes() -> list[web.RouteDef]:
     """List the routes that the links lead to."""
     return [
         web.get(CDP + "{browser_id}", _cdp),
+        *(web.get(CDP + "{browser_id}/json/version" + slash, _version) for slash in ("", "/")),
+        *(web.get(CDP + "{browser_id}/json/list" + slash, _pages) for slash in ("", "/")),
         web.get(LIVE + "{browser_id}", _page),
         web.get(LIVE + "static/{version}/{name}", _part),
         web.get(LIVE + "{browser_id}/frame", _frame),
@@ -60,9 +63,22 @@ def refusal(refused: web.HTTPException, *, root: str = "") -> web.Response:
     return web.Response(text=text, status=refused.status, content_type="text/html", headers=headers)
 
 
+def endpoint_of(browser: Browser) -> Endpoint:
+    """
+    Tell where a browser takes commands.
+
+    Raises:
+        HTTPServiceUnavailable: It is none.
+    """
+    endpoint = browser.engine.endpoint
+    if endpoint is None:
+        raise web.HTTPServiceUnavailable(text="There is no real browser behind this session.")
+    return endpoint
+
+
 async def pass_through(request: web.Request, browser: Browser) -> web.StreamResponse:
     """Connect the caller's WebSocket to the browser's own, for as long as both want."""
-    endpoint = _endpoint(browser)
+    endpoint = endpoint_of(browser)
     browser.touch()
     with browser.connected():
         return await endpoint.relay(request, browser.touch)
@@ -72,8 +88,17 @@ async def _cdp(request: web.Request) -> web.StreamResponse:
     browser = _let_in(request, "cdp", "program")
     if _opens(request, browser) == "program":
         # Connected from its first run to the end of the session, which would never be idle.
-        return await _endpoint(browser).relay(request, _unnoticed)
+        return await endpoint_of(browser).relay(request, _unnoticed)
     return await pass_through(request, browser)
+
+
+async def _version(request: web.Request) -> web.StreamResponse:
+    browser = _let_in(request, "cdp", "program")
+    return discovery.version(cdp_url(origin(request), browser, request.query["token"]))
+
+
+async def _pages(request: web.Request) -> web.StreamResponse:
+    return await discovery.pages(endpoint_of(_let_in(request, "cdp", "program")))
 
 
 def _unnoticed() -> None:
@@ -104,7 +129,7 @@ async def _part(request: web.Request) -> web.StreamResponse:
 
 async def _frame(request: web.Request) -> web.StreamResponse:
     browser = _let_in(request, "watch", "control")
-    _endpoint(browser)
+    endpoint_of(browser)
     from firecrawl_interact.server.cdp import CdpError
 
     try:
@@ -118,18 +143,11 @@ async def _frame(request: web.Request) -> web.StreamResponse:
 async def _stream(request: web.Request) -> web.StreamResponse:
     browser = _let_in(request, "watch", "control")
     control = _opens(request, browser) == "control"
-    _endpoint(browser)
+    endpoint_of(browser)
     from firecrawl_interact.server import live_view  # Fakes need none.
 
     with browser.connected():
         return await live_view.stream(request, browser, request.app[SCREENCASTS], control=control)
-
-
-def _endpoint(browser: Browser) -> Endpoint:
-    endpoint = browser.engine.endpoint
-    if endpoint is None:
-        raise web.HTTPServiceUnavailable(text="There is no real browser behind this session.")
-    return endpoint
 
 
 def _let_in(request: web.Request, *kinds: str) -> Browser:

@@ -433,6 +433,18 @@ async def test_what_is_no_viewer_does_not_use_up_a_one_time_link(serve: Serve, m
     assert (400, 403) == (fetched.status, again)
 
 
+async def test_pages_of_a_browser_that_does_not_answer_are_a_502(serve: Serve, monkeypatch):
+    """
+    As its CDP link is.
+    """
+    server = await serve()
+    browser = await browser_of(server)
+    monkeypatch.setattr(FakeEngine, "endpoint", PortEndpoint(Address(host="127.0.0.1", port=1, path="/")))
+    answer = await server.ask("GET", f"/cdp/{browser.id}/json/list?token={browser.cdp_token}")
+
+    assert 502 == answer.status
+
+
 async def test_a_server_may_leave_anchors_wire_out(serve: Serve):
     """
     The private one does, to be there sooner; what it does not speak is not found.

@@ -24,6 +24,8 @@ TEAMS = ServerSettings(keys={OTHER: "others"})
 # Who gets past the check of tokens meets that fakes have nothing behind them (503), or no recording (410).
 LINKS = {
     "cdp": ("/cdp/ID", {"cdp": 503}),
+    "version": ("/cdp/ID/json/version", {"cdp": 200}),
+    "list": ("/cdp/ID/json/list", {"cdp": 503}),
     "page": ("/live/ID", {"watch": 200, "control": 200}),
     "frame": ("/live/ID/frame", {"watch": 503, "control": 503}),
     "stream": ("/live/ID/stream", {"watch": 503, "control": 503}),
@@ -168,7 +170,7 @@ async def test_a_key_connects_to_sessions_of_its_team_only(two: Two):
     """
     At the addresses that Anchor's helpers build, over WebSocket and HTTP.
     """
-    for path, good in (("/", 503), ("/json/version", 200), ("/json/version/", 200)):
+    for path, good in (("/", 503), ("/json/version", 200), ("/json/version/", 200), ("/json/list", 503)):
         for key, browsers in ((KEY, two.ours), (OTHER, two.theirs)):
             for browser in (*two.ours, *two.theirs):
                 status = await two.status(f"{path}?apiKey={key}&sessionId={browser.id}")

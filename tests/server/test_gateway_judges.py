@@ -62,6 +62,17 @@ async def test_playwright_navigates_clicks_and_takes_pictures(playwright: Any, c
     assert ("Clicked", b"PNG") == (title, picture[1:4])
 
 
+async def test_playwright_asks_over_http_where_to_connect(playwright: Any, cdp_url: str):
+    """
+    A session's CDP link may be given to it as an address of HTTP, too.
+    """
+    browser = await playwright.chromium.connect_over_cdp(cdp_url.replace("ws://", "http://"))
+    pages = len(browser.contexts[0].pages)
+    await browser.close()
+
+    assert 1 == pages
+
+
 async def test_browser_outlives_its_clients(playwright: Any, cdp_url: str):
     """
     What one client left open is there for the next.

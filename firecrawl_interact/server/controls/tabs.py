@@ -7,6 +7,7 @@ import base64
 
 import attrs
 
+from firecrawl_interact.server.cdp import Cdp
 from firecrawl_interact.server.controls.desk import ControlError, Desk
 
 ARRIVAL = 15.0  # Seconds a page has to be read in; it is there before, just not whole.
@@ -25,9 +26,13 @@ class PageInfo:
     url: str
 
 
-async def pages(desk: Desk) -> list[PageInfo]:
-    """Return the pages, the one that was opened last first."""
-    browser = await desk.browser()
+async def pages(browser: Cdp) -> list[PageInfo]:
+    """
+    Return the pages, the one that was opened last first.
+
+    Raises:
+        CdpError: See there.
+    """
     order = await browser.pages()
     targets = (await browser.call("Target.getTargets"))["targetInfos"]
     known = {target["targetId"]: target for target in targets}

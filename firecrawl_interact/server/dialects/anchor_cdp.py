@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from aiohttp import hdrs, web
 
-from firecrawl_interact.server import dashboard, links
+from firecrawl_interact.server import dashboard, discovery, links
 from firecrawl_interact.server.keys import BROWSERS, KEYRING
 from firecrawl_interact.server.record import Browser
 
@@ -15,8 +15,8 @@ def routes() -> list[web.RouteDef]:
     """List the routes: a WebSocket at the root, and what clients of an ``http`` address ask first."""
     return [
         web.get("/", _connect),
-        web.get("/json/version", _version),
-        web.get("/json/version/", _version),
+        *(web.get("/json/version" + slash, _version) for slash in ("", "/")),
+        *(web.get("/json/list" + slash, _pages) for slash in ("", "/")),
     ]
 
 
@@ -31,13 +31,11 @@ async def _version(request: web.Request) -> web.StreamResponse:
     # The answer repeats only what the caller showed.
     query = urlencode({"apiKey": request.query.get("apiKey", ""), "sessionId": browser.id})
     base = links.origin(request).removeprefix("http")
-    return web.json_response(
-        {
-            "Browser": "Chrome",
-            "Protocol-Version": "1.3",
-            "webSocketDebuggerUrl": f"ws{base}/?{query}",
-        }
-    )
+    return discovery.version(f"ws{base}/?{query}")
+
+
+async def _pages(request: web.Request) -> web.StreamResponse:
+    return await discovery.pages(links.endpoint_of(_let_in(request)))
 
 
 def _let_in(request: web.Request) -> Browser:

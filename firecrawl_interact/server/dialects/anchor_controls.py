@@ -97,7 +97,7 @@ async def _at(request: web.Request, team: str) -> AsyncGenerator[Desk, None]:
 
 async def _pages(request: web.Request, team: str) -> sessions.PagesReply:
     async with _at(request, team) as desk:
-        found = await tabs.pages(desk)
+        found = await tabs.pages(await desk.browser())
     view = anchor_links.of(find(request, team), links.origin(request)).live_view_url
     items = [sessions.Page(id=page.id, title=page.title, url=page.url, frontend_url=view) for page in found]
     return sessions.PagesReply(data=sessions.Pages(count=len(items), items=items))
