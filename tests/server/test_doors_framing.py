@@ -22,6 +22,7 @@ CREATE = b"POST /v2/interact HTTP/1.1\r\n" + SHOWN
 LOOK = b"GET /healthz HTTP/1.1\r\n"
 # What would be a request of its own if the one before it ended where a reader may think it does.
 SECOND = b"POST /v2/interact HTTP/1.1\r\n" + SHOWN + b"Content-Length: 2\r\n\r\n{}"
+LAST = b"GET /nowhere HTTP/1.1\r\n" + SHOWN + b"Connection: close\r\n\r\n"  # Its answer is a 404.
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
 
 
@@ -40,8 +41,8 @@ class Door:
 
 @pytest.fixture
 async def door(serve: Serve) -> Door:
-    """A server that closes connections on which nothing more comes."""
-    server = await serve(patience=0.2)
+    """A server, and where to reach it."""
+    server = await serve()
     return Door(server, int(server.base.rpartition(":")[2]))
 
 
@@ -126,19 +127,32 @@ async def test_a_request_that_can_be_read_in_two_ways_is_refused_and_nothing_aft
         pytest.param(
             LOOK + SHOWN + CHUNKED + b"\r\n2" + b";a=b" * 99 + b"\r\n{}\r\n0\r\n\r\n", 200, id="extension"
         ),
-        pytest.param(LOOK + SHOWN + CHUNKED + b"\r\n0\r\nHost: evil.example\r\n\r\n", 200, id="trailer"),
-        pytest.param(
-            LOOK + SHOWN + b"Upgrade: h2c\r\nConnection: upgrade\r\n\r\n", 200, id="upgrade not taken"
-        ),
     ],
 )
 async def test_a_body_is_no_request(door: Door, request_: bytes, status: int):
     """
-    Whatever stands in it, on a route that reads it and on one that does not.
+    Whatever stands in it, on a route that reads it and on one that does not: what follows it is the next.
     """
-    reply = await exchange(door.port, request_)
+    reply = await exchange(door.port, request_ + LAST)
 
-    assert ([status], 0) == (answers(reply.raw), door.browsers)
+    assert ([status, 404], 0) == (answers(reply.raw), door.browsers)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pytest.param(LOOK + SHOWN + CHUNKED + b"\r\n0\r\nHost: evil.example\r\n\r\n", id="trailer"),
+        pytest.param(LOOK + SHOWN + b"Upgrade: h2c\r\nConnection: upgrade\r\n\r\n", id="upgrade not taken"),
+    ],
+)
+async def test_what_nobody_asked_for_is_passed_over(serve: Serve, request_: bytes):
+    """
+    The request is served as if it were not there, and the connection ends as nothing more comes.
+    """
+    server = await serve(patience=1)
+    reply = await exchange(int(server.base.rpartition(":")[2]), request_)
+
+    assert [200] == answers(reply.raw)
 
 
 async def test_what_stands_beside_chunks_takes_no_memory(door: Door):
@@ -176,10 +190,10 @@ async def test_what_nobody_can_expect_is_refused(
     """
     line = b"POST " + path + b" HTTP/1.1\r\n"
     reply = await exchange(
-        door.port, line + SHOWN + b"Expect: " + expected + b"\r\nContent-Length: 2\r\n\r\n{}"
+        door.port, line + SHOWN + b"Expect: " + expected + b"\r\nContent-Length: 2\r\n\r\n{}" + LAST
     )
 
-    assert ([417], 0) == (answers(reply.raw), door.browsers)
+    assert ([417, 404], 0) == (answers(reply.raw), door.browsers)
     assert expected not in reply.raw.replace(b"100-continue.", b"")
     assert [] == [record for record in caplog.records if record.levelname in {"WARNING", "ERROR"}]
 
