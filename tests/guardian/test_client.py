@@ -59,6 +59,12 @@ class Outcome:
         return self.gone
 
 
+def stop(pid):
+    """Stop a helper process, and return once it does nothing any more."""
+    os.kill(pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, pid, os.WSTOPPED)
+
+
 def replaced(guardian, pid):
     """Wait until there is another helper process than *pid*."""
     limit = time.monotonic() + PATIENCE
@@ -276,7 +282,7 @@ def stopped(threads):
     """
     lost = threading.Event()
     process = helper.Helper(lambda _: None, lambda _: lost.set())
-    os.kill(process.pid, signal.SIGSTOP)
+    stop(process.pid)
     threads.granted = False
     yield process, lost
     process.kill()
@@ -656,7 +662,7 @@ async def test_relay_of_a_stuck_guardian_ends_in_time(keeper, monkeypatch):
     """
     monkeypatch.setattr(client, "RELAY_MARGIN", 0.1)
     keeper.start()
-    os.kill(keeper.pid, signal.SIGSTOP)
+    stop(keeper.pid)
 
     with nobody() as url, pytest.raises(TransportTimeoutError) as caught:
         async with asyncio.timeout(PATIENCE):
