@@ -17,6 +17,7 @@ from firecrawl_interact.server.browsers import Browsers
 from firecrawl_interact.server.fake import FakeLauncher, FakeRuns
 
 PATIENCE = 30  # Seconds after which something that is waited for counts as never coming.
+TURNS = 5  # Of the loop, in which an accepted connection is made: asyncio leaves one open that is not yet.
 
 
 @pytest.fixture
@@ -94,6 +95,8 @@ class Provider:
         self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         self._ready.set()
         await self._stop.wait()
+        for _ in range(TURNS):
+            await asyncio.sleep(0)
         await runner.cleanup()
 
 
