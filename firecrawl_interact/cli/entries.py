@@ -23,12 +23,12 @@ def describe(entry: Entry) -> dict[str, Any]:
         "backend": entry.backend,
         "base_url": redact(entry.base_url),
         "session_id_begins": _beginning(entry),
-        "since": _instant(entry.planned_at),
-        "until": _instant(entry.expires_at),
+        "since": datetime.fromtimestamp(entry.planned_at, UTC),
+        "until": datetime.fromtimestamp(entry.expires_at, UTC),
     }
 
 
-def cells(entry: Entry) -> tuple[str, ...]:
+def cells(entry: Entry) -> tuple[object, ...]:
     """Return the cells below `HEADERS`."""
     shown = describe(entry)
     begins = shown["session_id_begins"]
@@ -49,7 +49,3 @@ def _beginning(entry: Entry) -> str | None:
     if entry.session_id is None:
         return None  # Only intended: no answer to its create was written down.
     return entry.session_id[: min(SHOWN, len(entry.session_id) // 2)]
-
-
-def _instant(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")

@@ -80,8 +80,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _row(found: HelperProcess) -> tuple[object, ...]:
     state = "watching" if found.owner_lives else "paying"
-    since = found.since.isoformat(timespec="seconds")
-    return found.pid, found.owner, found.owner_name, state, since, f"{found.memory / 1e6:.1f} MB"
+    return found.pid, found.owner, found.owner_name, state, found.since, f"{found.memory / 1e6:.1f} MB"
 
 
 def _helpers() -> Iterator[HelperProcess]:

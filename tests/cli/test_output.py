@@ -59,6 +59,33 @@ def test_table_on_a_terminal_is_drawn_by_rich_with_brackets_kept(monkeypatch):
     assert [line.rstrip() for line in text.splitlines()] == text.splitlines()
 
 
+def test_times_in_a_narrow_terminal_are_parted_between_date_and_time(monkeypatch):
+    """
+    What the ledger shows of a session fits into 80 columns, and no word of it is cut.
+    """
+    pytest.importorskip("rich", reason="the extra `rich` is not installed")
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    monkeypatch.setenv("COLUMNS", "80")
+    at = datetime(2026, 11, 21, 12, 10, 28, tzinfo=UTC)
+    row = ["firecrawl", "https://api.firecrawl.dev", "01a1fe03...", at, at, "alive"]
+
+    *_, first, second = table(
+        ["BACKEND", "BASE URL", "SESSION", "SINCE", "UNTIL", "OWNER"], [row]
+    ).splitlines()
+
+    assert [*row[:3], "2026-11-21", "2026-11-21", "alive"] == first.split()
+    assert ["12:10:28Z", "12:10:28Z"] == second.split()
+
+
+def test_times_in_a_plain_table_are_those_of_iso_8601():
+    """
+    Whoever reads a pipe can parse them.
+    """
+    assert "at\n-------------------------\n2026-01-02T00:00:00+00:00" == table(
+        ["at"], [[datetime(2026, 1, 2, tzinfo=UTC)]]
+    )
+
+
 def test_table_on_a_terminal_without_rich_is_plain(monkeypatch):
     """
     The extra only beautifies.
