@@ -8,8 +8,6 @@ import attrs
 
 from firecrawl_interact.server.record import Browser
 
-LANGUAGES = ("python", "node", "bash")
-
 
 class CannotRunError(Exception):
     """This machine lacks what the run needs; the text says what. Nothing was run."""
@@ -67,7 +65,7 @@ class Runs(Protocol):
         Args:
             browser: It is alive.
 
-            language: One of `LANGUAGES`.
+            language: ``python``, ``node`` or ``bash``.
 
             code: The program's text.
 
