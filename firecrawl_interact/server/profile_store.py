@@ -71,7 +71,9 @@ class FileClaim:
     def release(self) -> None:
         """Unlock. A second call does nothing."""
         if self._descriptor is not None:
-            self.path.unlink(missing_ok=True)  # Before the lock goes: nobody else's can be meant.
+            # Before the lock goes: nobody else's can be meant. A file that stays is no lock.
+            with contextlib.suppress(OSError):
+                self.path.unlink(missing_ok=True)
             os.close(self._descriptor)
             self._descriptor = None
 

@@ -10,7 +10,7 @@ import signal
 import sys
 import tarfile
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -19,9 +19,6 @@ from firecrawl_interact.server import user_data
 from firecrawl_interact.server.profile_store import FileClaim, ProfileFolder
 from firecrawl_interact.server.profiles import ProfileExistsError, ProfileInUseError, SavedProfile
 from firecrawl_interact.server.user_data import UserData, UserDataError, unpack
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 NAMES = ["../../outside", "/etc/passwd", "a/b", ".", "", "\x00", "\udcff", "täglich", "x" * 128, "CON"]
 # Dies once it has claimed a profile and written most of its new state.
@@ -248,6 +245,21 @@ async def test_one_server_saves_while_the_other_waits_its_turn(store, folder):
     assert busy is None
     assert free is not None
     assert store.claim("t", "shop") is None
+
+
+async def test_the_right_to_save_is_given_back_where_nothing_can_be_removed(store, monkeypatch):
+    """
+    A disk that takes no more changes keeps no browser from its end, and no other from the profile.
+    """
+    claim = store.claim("t", "shop")
+
+    def read_only(path: Path, **_: bool) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    monkeypatch.setattr(Path, "unlink", read_only)
+    claim.release()
+
+    assert store.claim("t", "shop") is not None
 
 
 async def test_profile_remembers_when_it_was_made_and_last_saved(store, left, clock):
