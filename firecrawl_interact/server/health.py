@@ -1,4 +1,4 @@
-"""Whether the server would take one more session."""
+"""Whether there is room for one more session; how many a team may have is another matter."""
 
 from __future__ import annotations
 
