@@ -259,18 +259,18 @@ def test_child_process_opens_sessions_of_its_own(backend, method):
     assert ["s1"] == queue.get()
 
 
-left_open = MemoryBackend()
-kept = []
+@pytest.fixture
+def never_left(backend):
+    """A list that keeps sessions which are looked at once the loop of the test has ended."""
+    kept = []
+    yield kept
+
+    assert backend.created == backend.deleted
+    assert [SessionState.CLOSED] == [session.state for session in kept]
 
 
-async def test_a_loop_per_test_takes_a_session_that_is_never_left():
-    """A test may end with a session open; the next one looks what became of it."""
-    kept.append(await Session.create(backend=left_open))
-
-    assert {"s1"} == left_open.alive
-
-
-async def test_the_loop_of_the_test_before_has_ended_its_session():
+async def test_loop_of_a_test_ends_the_session_that_is_never_left(never_left, backend):
     """Under pytest-asyncio a session that is never left is drained with the loop of its test."""
-    assert ["s1"] == left_open.deleted
-    assert SessionState.CLOSED is kept.pop().state
+    never_left.append(await Session.create(backend=backend))
+
+    assert {"s1"} == backend.alive
