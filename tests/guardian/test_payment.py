@@ -50,7 +50,7 @@ def test_lagging_not_found_is_asked_again(provider):
     provider.open("s1")
     provider.answer_end = lambda _: next(answers)
 
-    assert pay(end(provider.url, "s1", born=time.time()), "s1", LINE, until=soon()).gone
+    assert pay(end(provider.url, "s1", born=soon()), "s1", LINE, until=soon()).gone
     assert {} == provider.alive
 
 

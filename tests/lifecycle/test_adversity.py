@@ -120,15 +120,19 @@ async def test_ledger_that_breaks_costs_no_session(monkeypatch, backend, verb, f
 class Slow(MemoryLedger):
     """A ledger that writes, and is not heard of in time."""
 
+    def __init__(self, lapse):
+        super().__init__()
+        self._lapse = lapse
+
     async def opened(self, entry_id, session_id, expires_at):
         await super().opened(entry_id, session_id, expires_at)
+        self._lapse(bounds.LEDGER_ANSWER)
         await asyncio.Event().wait()
 
 
-async def test_given_up_session_is_struck_out_of_a_ledger_that_was_left_out(monkeypatch, backend):
+async def test_given_up_session_is_struck_out_of_a_ledger_that_was_left_out(backend, lapse):
     """What a slow ledger has written all the same must not have a sweep end what was given up."""
-    monkeypatch.setattr(bounds, "LEDGER_ANSWER", 0.05)
-    ledger = Slow()
+    ledger = Slow(lapse)
     async with asyncio.timeout(30):
         session = await Session.create(backend=backend, ledger=ledger)
         written = [entry.session_id for entry in await ledger.owed()]
@@ -199,7 +203,7 @@ async def test_senseless_retry_after_changes_nothing(backend, header):
         "create", Answer(429, {**JSON, "retry-after": header}, b'{"error": "Rate limit exceeded."}')
     )
     with pytest.raises(RateLimitError):
-        await Session.create(backend=backend, open_timeout=1)
+        await Session.create(backend=backend, open_timeout=20)
     async with asyncio.timeout(30), Session.create(backend=backend) as session:
         pass
 
@@ -279,16 +283,24 @@ async def test_transport_with_a_bug_at_the_create_leaves_the_outcome_open():
     assert [] == backend.created
 
 
-async def test_cancelled_detach_has_detached(backend):
-    """A detach that is cancelled while the ledger writes has happened all the same."""
+async def test_cancelled_detach_has_detached(backend, lapse):
+    """A detach that is cancelled while the ledger hangs has happened all the same."""
     ledger = Ledger()
-    ledger.settled = lambda _: asyncio.Event().wait()
+    writing = asyncio.Event()
+
+    async def hang(_):
+        writing.set()
+        await asyncio.Event().wait()
+
+    ledger.settled = hang
     session = await Session.create(backend=backend, ledger=ledger)
     task = asyncio.create_task(session.detach())
-    await asyncio.sleep(0)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    async with asyncio.timeout(30):
+        await writing.wait()
+        task.cancel()
+        lapse(bounds.LEDGER_ANSWER)
+        with pytest.raises(asyncio.CancelledError):
+            await task
     alive = set(backend.alive)
     async with Session.attach("s1", backend=backend, owned=True):
         pass

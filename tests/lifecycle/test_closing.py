@@ -6,6 +6,7 @@ import logging
 import pytest
 
 from firecrawl_interact import CloseError, MemoryBackend, Session, SessionState, TransportError
+from firecrawl_interact.guardian import answers
 from firecrawl_interact.lifecycle import bounds
 from firecrawl_interact.models import Answer
 
@@ -156,8 +157,9 @@ async def test_gone_is_gone_whatever_the_body(backend, answer):
     assert session.receipt.credits_billed is None
 
 
-async def test_lagging_404_is_asked_again(backend):
+async def test_lagging_404_is_asked_again(backend, monkeypatch):
     """A 404 right after the create is doubted: a replica may lag behind."""
+    monkeypatch.setattr(answers, "NOT_FOUND_AGE", 60.0)  # Right after, however slow the machine.
     backend.fail_next("delete", 404, times=2)
     async with asyncio.timeout(30), Session.create(backend=backend) as session:
         pass

@@ -15,6 +15,14 @@ from firecrawl_interact.lifecycle.record import Record
 from firecrawl_interact.models import Answer, SessionOptions
 
 
+@pytest.fixture(autouse=True)
+def _slow_machine(monkeypatch):
+    """
+    Let a stalled machine's list count, and its creates fall into one window: that of a second is for users.
+    """
+    monkeypatch.setattr(unknown, "_WINDOW_SLACK", 20.0)
+
+
 class Lossy:
     """A transport that loses the answers to creates, after they took effect."""
 
