@@ -259,15 +259,16 @@ async def test_two_rules_act_on_one_request(serve):
     assert 1 == len(lab.plan.traffic.live)
 
 
-async def test_an_outage_refuses_connections_until_it_ends(serve):
+async def test_an_outage_refuses_connections_until_it_ends(serve, lapse):
     """With a listener in hand nobody listens any more, and after the time somebody does."""
     lab = await serve()
     lab.plan.listener = lab
 
     async with asyncio.timeout(30):
-        await lab.plan.begin_outage(0.5)
+        await lab.plan.begin_outage(10)
         with pytest.raises(aiohttp.ClientConnectorError):
             await lab.create()
+        lapse(10)
         await lab.plan.traffic.until(lambda traffic: traffic.counts["outage.ended"] == 1, timeout=30)
         await lab.create()
 

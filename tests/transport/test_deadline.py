@@ -136,7 +136,7 @@ async def test_owner_that_ends_its_task_at_expiry_wins():
 
 
 @KINDS
-async def test_inner_deadline_leaves_the_outer_one_running(kind):
+async def test_inner_deadline_leaves_the_outer_one_running(kind, lapse):
     """
     Nested, each ends its own block only.
     """
@@ -144,12 +144,13 @@ async def test_inner_deadline_leaves_the_outer_one_running(kind):
 
     async def work():
         try:
-            with Deadline(0.3):
+            with Deadline(10):
                 try:
                     with Deadline(0.001):
                         await asyncio.Event().wait()
                 except TransportTimeoutError:
                     events.append("inner")
+                lapse(10)
                 await asyncio.Event().wait()
         except TransportTimeoutError:
             events.append("outer")

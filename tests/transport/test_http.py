@@ -388,7 +388,7 @@ async def test_broken_answer_counts_as_sent(servers, transport, post, broken):
     assert error.sent is True
 
 
-async def test_silent_provider_times_out_as_sent(servers, transport, post):
+async def test_silent_provider_times_out_as_sent(servers, transport, post, lapse):
     """
     No answer within the time limit ends the wait, and the connection with it.
     """
@@ -396,10 +396,11 @@ async def test_silent_provider_times_out_as_sent(servers, transport, post):
 
     async def script(peer):
         await peer.read_request()
+        lapse(10)
         await peer.until_closed()
         closed.set()
 
-    error = await failure_of(transport, post(await servers.start(script)), timeout=0.3)
+    error = await failure_of(transport, post(await servers.start(script)), timeout=10)
 
     assert isinstance(error, TransportTimeoutError)
     assert isinstance(error, TimeoutError)

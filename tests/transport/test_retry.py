@@ -24,10 +24,17 @@ class Line:
         self._outcomes = list(outcomes)
         self.timeouts = []
         self.asked = asyncio.Event()
+        self._pass_time = lambda: None
+
+    def takes(self, *seconds, lapse):
+        """Let each outcome in turn take so long."""
+        pauses = iter(seconds)
+        self._pass_time = lambda: lapse(next(pauses))
 
     async def send(self, request, *, timeout, fresh=False):
         self.timeouts.append(timeout)
         self.asked.set()
+        self._pass_time()
         outcome = self._outcomes.pop(0) if len(self._outcomes) > 1 else self._outcomes[0]
         if isinstance(outcome, Exception):
             raise outcome
@@ -87,27 +94,29 @@ async def test_other_errors_are_not_repeated():
     assert 1 == len(line.timeouts)
 
 
-async def test_last_answer_is_returned_when_time_is_up():
+async def test_last_answer_is_returned_when_time_is_up(lapse):
     """
     Trouble that does not pass in time is handed on as the answer that it is.
     """
-    line = Line(Answer(503))
+    line = Line(Answer(503), Answer(503, {"second": "yes"}))
+    line.takes(0, 90, lapse=lapse)
 
-    answer = await retry.request(line, REQUEST, attempt=40, total=0.2)
+    answer = await retry.request(line, REQUEST, attempt=40, total=90)
 
-    assert 503 == answer.status
-    assert len(line.timeouts) > 1
+    assert (503, "yes") == (answer.status, answer.headers["second"])
+    assert 2 == len(line.timeouts)
 
 
-async def test_last_failure_is_raised_when_time_is_up():
+async def test_last_failure_is_raised_when_time_is_up(lapse):
     """
     A line that stays broken is a TransportError in the end: the last one.
     """
     last = TransportError("last")
     line = Line(TransportError("first"), last)
+    line.takes(0, 90, lapse=lapse)
 
     with pytest.raises(TransportError) as caught:
-        await retry.request(line, REQUEST, attempt=40, total=0.2)
+        await retry.request(line, REQUEST, attempt=40, total=90)
 
     assert last is caught.value
 
