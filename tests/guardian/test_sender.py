@@ -41,8 +41,10 @@ class Proxy:
                 return
             with near, socket.create_connection(("127.0.0.1", self._target)) as far:
                 head = b""
-                while b"\r\n\r\n" not in head:
-                    head += near.recv(65536)
+                while b"\r\n\r\n" not in head and (data := near.recv(65536)):
+                    head += data
+                if not head:
+                    continue  # It was connected to, and asked nothing.
                 self.asked.append(head.decode())
                 if head.startswith(b"CONNECT"):
                     near.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
