@@ -16,6 +16,7 @@ import pytest_asyncio
 from firecrawl_interact.errors import LocalBrowserError
 from firecrawl_interact.server import binary
 from firecrawl_interact.server.browsers import Browsers
+from firecrawl_interact.server.cdp import CdpError
 from firecrawl_interact.server.chromium import ChromiumLauncher
 from firecrawl_interact.server.controls import clipboard, keyboard, mouse, tabs
 from firecrawl_interact.server.controls.desk import ControlError, Controls, Desk, NoBrowserError
@@ -77,7 +78,7 @@ async def shown(desk: Desk, titles: list[str]) -> list[tabs.PageInfo]:
     """Wait until the pages have these titles, and return them."""
     async with asyncio.timeout(30):
         while True:
-            pages = await tabs.pages(desk)
+            pages = await tabs.pages(await desk.browser())
             if titles == [page.title for page in pages]:
                 return pages
             await asyncio.sleep(0.01)
@@ -382,7 +383,7 @@ async def test_a_new_browser_opens_the_address_it_was_asked_for():
         async with real.controls.at(real.browser) as desk:
             found = await shown(desk, ["First"])
         async with other.controls.at(other.browser) as desk:
-            nowhere = await tabs.pages(desk)
+            nowhere = await tabs.pages(await desk.browser())
 
     assert [page] == [opened.url for opened in found]
     assert 1 == len(nowhere)
@@ -473,3 +474,36 @@ async def test_fakes_have_nothing_to_control():
         async with Controls().at(browser):
             pass
     await browsers.aclose()
+
+
+async def test_a_browser_that_ends_while_it_is_connected_to_is_let_go():
+    """
+    Whoever works there finds it gone, and the connection is closed though it came after the end.
+    """
+    dialling, proceed, closed = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    class Silent:
+        async def __aiter__(self) -> AsyncIterator[str]:
+            await asyncio.Event().wait()
+            yield ""
+
+    class Slow:
+        @contextlib.asynccontextmanager
+        async def dial(self) -> AsyncIterator[Silent]:
+            dialling.set()
+            await proceed.wait()
+            try:
+                yield Silent()
+            finally:
+                closed.set()
+
+    desk = Desk(Slow())
+    working = asyncio.create_task(desk.browser())
+    async with asyncio.timeout(30):
+        await dialling.wait()
+        await desk.aclose()
+        proceed.set()
+        with pytest.raises(CdpError):
+            await working
+
+    assert closed.is_set()

@@ -107,6 +107,9 @@ class Desk:
             stack = contextlib.AsyncExitStack()
             self._browser = await stack.enter_async_context(cdp.connect(self._endpoint))
             self._connection = stack
+            if self._cleared:  # Meanwhile.
+                await self._disconnect()
+                raise cdp.CdpError("the browser has gone")
         return self._browser
 
     async def tab(self) -> Tab:
