@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from firecrawl_interact.errors import InteractError, TransportError
 from firecrawl_interact.lifecycle import bounds
-from firecrawl_interact.lifecycle.asking import Asking
 from firecrawl_interact.lifecycle.failover import Refusals
 
 if TYPE_CHECKING:
+    from firecrawl_interact.lifecycle.asked import Asked
+    from firecrawl_interact.lifecycle.asking import Asking
     from firecrawl_interact.lifecycle.debt import Debt
-    from firecrawl_interact.lifecycle.hub import Hub
     from firecrawl_interact.lifecycle.owned import Owned
-    from firecrawl_interact.lifecycle.terms import Candidate, OpenTerms
+    from firecrawl_interact.lifecycle.terms import Candidate
 
 
 class Race:
@@ -23,25 +23,13 @@ class Race:
 
     Nobody waits for those that lose. Each goes on by itself until it is answered, with guardian
     and ledger told as of every create, and what it makes is ended then.
-
-    Attributes:
-        asked: Everybody who was asked so far, in order.
     """
 
-    def __init__(self, hub: Hub, terms: OpenTerms) -> None:
+    def __init__(self, asked: Asked) -> None:
         """Prepare; nobody is asked yet."""
-        self.asked: list[Asking] = []
-        self._hub = hub
-        self._terms = terms
+        self._asked = asked
         self._running: dict[Owned[None], Asking] = {}
         self._failures: dict[Asking, Exception] = {}
-        self._abandoned = False
-
-    def abandon(self) -> None:
-        """Nobody waits any more: ask nobody else, and end what was made and what is still to come."""
-        self._abandoned = True
-        for asking in self.asked:
-            asking.abandon()
 
     async def run(self) -> Debt:
         """
@@ -53,36 +41,37 @@ class Race:
         Raises:
             InteractError: As `open_session` says.
         """
-        to_ask = list(self._terms.candidates)
+        asked = self._asked
+        to_ask = list(asked.terms.candidates)
         refusals = Refusals()
         final: Exception | None = None
         self._ask(to_ask.pop(0))
         while self._running:
-            more = bool(to_ask) and final is None and not self._abandoned
+            more = bool(to_ask) and final is None and not asked.abandoned
             done, _ = await asyncio.wait(
                 self._running,
-                timeout=self._terms.hedge if more else None,
+                timeout=asked.terms.hedge if more else None,
                 return_when=asyncio.FIRST_COMPLETED,
             )
             # In the order in which they were asked: who is named first wins a tie.
             heard = [self._running.pop(task) for task in tuple(self._running) if task in done]
             for asking in heard:
                 if asking not in self._failures:
-                    if not self._abandoned and asking.debt is not None:
-                        return self._won(asking, asking.debt)
+                    if not asked.abandoned and asking.debt is not None:
+                        asked.keep(asking)
+                        return asking.debt
                 elif not refusals.take(asking.candidate, self._failures[asking], more_follow=bool(to_ask)):
                     final = final or self._failures[asking]
-            if more and final is None and not self._abandoned:
+            if more and final is None and not asked.abandoned:
                 self._ask(to_ask.pop(0))
-        if self._abandoned:
+        if asked.abandoned:
             raise TransportError("The create was given up.", sent=False)
         raise final or refusals.error()
 
     def _ask(self, candidate: Candidate) -> None:
-        last = candidate is self._terms.candidates[-1]
-        asking = Asking(self._hub, self._terms, candidate, last=last)
-        self.asked.append(asking)
-        self._running[self._hub.own(self._hear(asking), end_grace=bounds.CREATE_GRACE)] = asking
+        asking = self._asked.begin(candidate)
+        task = self._asked.hub.own(self._hear(asking), end_grace=bounds.CREATE_GRACE)
+        self._running[task] = asking
 
     async def _hear(self, asking: Asking) -> None:
         """Never fails: `asyncio.run` reports every task that does so at its end."""
@@ -93,9 +82,3 @@ class Race:
             self._failures[asking] = error
         else:
             del self._failures[asking]
-
-    def _won(self, winner: Asking, debt: Debt) -> Debt:
-        for asking in self.asked:
-            if asking is not winner:
-                asking.abandon()
-        return debt
