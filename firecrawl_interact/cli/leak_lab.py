@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib.util
 import json
 import math
 import sys
@@ -15,6 +16,8 @@ from firecrawl_interact.cli.output import json_line, table
 from firecrawl_interact.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from firecrawl_interact.testing.leak_lab.report import Row
 
 HELP = "count the sessions that a client leaves behind when things go wrong"
@@ -86,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
     Run the lab; 1 if something leaked or ended wrongly.
 
     Raises:
-        UsageError: There is no such scenario, or the adapter cannot be imported.
+        UsageError: There is no such scenario, or the adapter cannot be used.
     """
     from firecrawl_interact.testing.leak_lab import adapters, report, runner
     from firecrawl_interact.testing.leak_lab.scenario import DIALECTS, Verdict
@@ -103,6 +106,8 @@ def run(args: argparse.Namespace) -> int:
             print(f"{case.scenario.group}/{case.scenario.name} [{case.dialect}, {case.loop}]")
         return 0
 
+    if args.adapter in adapters.VENDORS:
+        _check_vendor(args.adapter, dialects)
     try:
         runner.check_adapter(adapter)
     except ValueError as error:
@@ -129,6 +134,16 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(table(HEADERS, [_cells(row) for row in rows]))
     return 0 if all(verdict.passed for verdict in verdicts) else 1
+
+
+def _check_vendor(name: str, dialects: Sequence[str]) -> None:
+    from firecrawl_interact.testing.leak_lab.adapters import VENDORS
+
+    dialect, module = VENDORS[name]
+    if list(dialects) != [dialect]:
+        raise UsageError(f"The adapter {name} is for --dialect {dialect} only.")
+    if importlib.util.find_spec(module) is None:
+        raise UsageError(f"The adapter {name} needs {module}, which is not installed.")
 
 
 def _option(text: str) -> tuple[str, Any]:

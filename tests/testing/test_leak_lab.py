@@ -154,6 +154,31 @@ def test_an_unknown_name_is_a_misuse(capsys):
     )
 
 
+def test_a_vendors_client_at_the_other_vendors_dialect_is_a_misuse(capsys):
+    """
+    One line says which dialect it speaks, before any scenario fails for it.
+    """
+    code = main(["leak-lab", "--only", "ok", "--adapter", "firecrawl_py"])
+
+    out, err = capsys.readouterr()
+    assert (2, "") == (code, out)
+    assert "firecrawl-interact: The adapter firecrawl_py is for --dialect firecrawl only.\n" == err
+
+
+def test_a_vendors_client_that_is_not_installed_is_a_misuse(capsys, monkeypatch):
+    """
+    One line says what is missing, before any scenario fails for it.
+    """
+    monkeypatch.setitem(adapters.VENDORS, "anchorbrowser", ("anchor", "no_such_module"))
+    code = main(["leak-lab", "--only", "ok", "--adapter", "anchorbrowser", "--dialect", "anchor"])
+
+    out, err = capsys.readouterr()
+    assert (2, "") == (code, out)
+    assert (
+        "firecrawl-interact: The adapter anchorbrowser needs no_such_module, which is not installed.\n" == err
+    )
+
+
 @pytest.mark.parametrize("adapter", ["nowhere:open_session", "json:nothing", "json", ":x"])
 def test_an_adapter_that_cannot_be_imported_is_a_misuse(capsys, adapter):
     """It is said once, before anything runs, and not once per scenario."""

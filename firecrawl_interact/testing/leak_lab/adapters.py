@@ -37,6 +37,9 @@ BUILT_IN = {
     name: f"{__name__}:{name}" for name in ("sdk", "naive", "firecrawl_py", "anchorbrowser")
 }  # Short names for `--adapter`.
 
+# Those of the vendors' own SDKs: the one dialect that each speaks, and the module that it needs.
+VENDORS = {"firecrawl_py": ("firecrawl", "firecrawl"), "anchorbrowser": ("anchor", "anchorbrowser")}
+
 
 def sdk(
     url: str, key: str, dialect: str, *, way: str = "create", **options: Any
@@ -111,10 +114,8 @@ async def naive(url: str, key: str, dialect: str, **_options: Any) -> AsyncGener
 
 
 @asynccontextmanager
-async def firecrawl_py(url: str, key: str, dialect: str, **_options: Any) -> AsyncGenerator[Any]:
+async def firecrawl_py(url: str, key: str, _dialect: str, **_options: Any) -> AsyncGenerator[Any]:
     """Open a session with Firecrawl's own SDK and try/finally."""
-    if dialect != "firecrawl":
-        raise ValueError("firecrawl-py speaks Firecrawl's dialect only.")
     vendor: Any = importlib.import_module("firecrawl")  # An adapter may need what we do not.
     client = vendor.AsyncFirecrawl(api_key=key, api_url=url)
     session = await client.browser(ttl=TTL)
@@ -125,10 +126,8 @@ async def firecrawl_py(url: str, key: str, dialect: str, **_options: Any) -> Asy
 
 
 @asynccontextmanager
-async def anchorbrowser(url: str, key: str, dialect: str, **_options: Any) -> AsyncGenerator[Any]:
+async def anchorbrowser(url: str, key: str, _dialect: str, **_options: Any) -> AsyncGenerator[Any]:
     """Open a session with Anchor's own SDK and try/finally."""
-    if dialect != "anchor":
-        raise ValueError("anchorbrowser speaks Anchor's dialect only.")
     vendor: Any = importlib.import_module("anchorbrowser")
     async with vendor.AsyncAnchorbrowser(api_key=key, base_url=url) as client:
         session = await client.sessions.create_session()
