@@ -232,7 +232,9 @@ def _read_key(args: argparse.Namespace) -> str:
     try:
         return str(args.api_key_file.read_text(encoding="utf-8").strip())
     except (OSError, ValueError) as error:
-        raise InvalidOptionError(f"--api-key-file cannot be read: {error}", option="api_key_file") from error
+        raise InvalidOptionError(
+            f"--api-key-file cannot be read: {_reason(error)}", option="api_key_file"
+        ) from error
 
 
 def _usable(key: str, source: str) -> str:
@@ -256,7 +258,14 @@ def _faults(args: argparse.Namespace) -> FaultPlan | None:
     try:
         return FaultPlan.load(args.test_faults)
     except (OSError, ValueError) as error:
-        raise InvalidOptionError(f"--test-faults cannot be used: {error}", option="test_faults") from error
+        raise InvalidOptionError(
+            f"--test-faults cannot be used: {_reason(error)}", option="test_faults"
+        ) from error
+
+
+def _reason(error: OSError | ValueError) -> str:
+    """Tell why a file was of no use; which one, the caller has just named."""
+    return f"{error.strerror}." if isinstance(error, OSError) else str(error)
 
 
 def _is_loopback(host: str) -> bool:

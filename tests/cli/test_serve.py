@@ -52,7 +52,7 @@ def test_missing_key_file_is_refused(capsys: pytest.CaptureFixture[str], tmp_pat
     """
     code, text = complaint(capsys, "--api-key-file", str(tmp_path / "absent"))
 
-    assert (2, True) == (code, "cannot be read" in text)
+    assert (2, True) == (code, "--api-key-file cannot be read: No such file or directory." in text)
 
 
 def test_empty_host_is_refused(capsys: pytest.CaptureFixture[str]):
@@ -227,6 +227,15 @@ def test_bad_fault_plan_is_refused(capsys: pytest.CaptureFixture[str], tmp_path:
     code, complained = complaint(capsys, "--test-faults", str(file))
 
     assert (2, True) == (code, told in complained)
+
+
+def test_missing_fault_plan_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    """
+    A plan that is not there is told in the system's words, without its number.
+    """
+    code, text = complaint(capsys, "--test-faults", str(tmp_path / "absent.json"))
+
+    assert (2, True) == (code, "--test-faults cannot be used: No such file or directory." in text)
 
 
 def test_fault_plan_is_for_loopback_only(capsys: pytest.CaptureFixture[str], tmp_path: Path):
