@@ -9,13 +9,17 @@ import pytest
 
 from firecrawl_interact.errors import LocalBrowserError
 from firecrawl_interact.server.browsers import Browsers
-from firecrawl_interact.server.dialects import firecrawl_guard, firecrawl_life
+from firecrawl_interact.server.dialects import firecrawl, firecrawl_guard, firecrawl_life
 from firecrawl_interact.server.engine import LaunchSpec
 from firecrawl_interact.server.fake import FakeEngine, FakeLauncher
 from firecrawl_interact.server.settings import Generation, ServerSettings
 from tests.server.conftest import crash, delete
 
 if TYPE_CHECKING:
+    from aiohttp import web
+
+    from firecrawl_interact.server.record import Browser
+    from firecrawl_interact.wire.firecrawl import SessionRow
     from tests.server.conftest import Serve
 
 FOREIGN_KEY = "fc-FOREIGN"
@@ -48,14 +52,40 @@ async def test_the_list_has_the_newest_first_and_ended_ones_too(serve: Serve):
     await delete(server, ids[0])
     await crash(server, ids[2])
     rows = (await server.ask("GET", "/v2/interact")).body["sessions"]
-    failed = (await server.ask("GET", "/v2/interact?status=error")).body["sessions"]
+    filtered = [
+        (await server.ask("GET", f"/v2/interact?status={status}")).body["sessions"]
+        for status in ("error", "active", "destroyed")
+    ]
 
     assert [(ids[2], "error"), (ids[1], "active"), (ids[0], "destroyed")] == [
         (row["id"], row["status"]) for row in rows
     ]
-    assert [ids[2]] == [row["id"] for row in failed]
+    assert [[ids[2]], [ids[1]], [ids[0]]] == [[row["id"] for row in some] for some in filtered]
     assert ["", ""] == [rows[1]["liveViewUrl"], rows[1]["interactiveLiveViewUrl"]]
     assert [True, False, True] == [row["streamWebView"] for row in rows]
+
+
+async def test_the_list_of_those_that_run_costs_nothing_for_those_that_have_ended(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+):
+    """
+    There are thousands of them on a server that has run for long, and the loop waits for every row.
+    """
+    made: list[Browser] = []
+    row = firecrawl._row
+
+    def counted(request: web.Request, browser: Browser) -> SessionRow:
+        made.append(browser)
+        return row(request, browser)
+
+    monkeypatch.setattr(firecrawl, "_row", counted)
+    server = await serve()
+    ids = [(await server.ask("POST", "/v2/interact", {})).body["id"] for _ in range(3)]
+    await delete(server, ids[0])
+    await crash(server, ids[1])
+    await server.ask("GET", "/v2/interact?status=active")
+
+    assert [ids[2]] == [browser.id for browser in made]
 
 
 @pytest.mark.parametrize("body", [None, b"", {}])

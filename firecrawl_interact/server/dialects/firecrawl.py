@@ -73,8 +73,10 @@ async def _list(request: web.Request, team: str) -> wire.ListReply:
     status = request.query.get("status")
     if status is not None and status not in LIST_STATUSES:
         raise bad_request([zod.invalid_choice(LIST_STATUSES)])
-    rows = [_row(request, browser) for browser in request.app[BROWSERS].list(team=team)]
-    return wire.ListReply(success=True, sessions=[row for row in rows if status in (None, row.status)])
+    # Of the many that have ended, no row is made that is not asked for.
+    found = request.app[BROWSERS].list(team=team, alive=None if status is None else status == "active")
+    rows = [_row(request, browser) for browser in found if status in (None, _list_status(browser))]
+    return wire.ListReply(success=True, sessions=rows)
 
 
 async def _status(request: web.Request, team: str) -> wire.GetReply:
