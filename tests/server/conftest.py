@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import io
 import json
+import os
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -168,6 +169,14 @@ class Leftovers:
     def folders(self) -> list[str]:
         """Return the names of what is in the folder for temporary files."""
         return sorted(path.name for path in self.folder.iterdir())
+
+    def files(self, *, below: Path | None = None) -> list[Path]:
+        """Return all that is in it, or below a folder, but what goes away meanwhile: browsers are busy."""
+        return [
+            Path(place, name)
+            for place, folders, names in os.walk(below or self.folder)
+            for name in (*folders, *names)
+        ]
 
     async def gone(self, within: float = 30, *, with_folders: bool = True) -> tuple[list[int], list[str]]:
         """Wait until there is no process, and no folder unless those may stay; return what is left."""

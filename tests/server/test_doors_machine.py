@@ -9,7 +9,7 @@ import shutil
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
@@ -23,6 +23,9 @@ from firecrawl_interact.server.interpreters.runs import ProcessRuns
 from firecrawl_interact.server.record import Browser, Wish
 from tests.server.rawhttp import exchange, head
 from tests.server.sockets import listening
+
+if TYPE_CHECKING:
+    from conftest import Leftovers
 
 STRANGER = 64_123  # A user id that nobody has.
 KEY = "fc-SECRET-KEY-OF-THE-SERVER"
@@ -96,12 +99,14 @@ async def test_other_users_of_the_machine_can_drive_a_browser_at_its_port(browse
     assert found.startswith("devtools/browser/")
 
 
-async def test_other_users_of_the_machine_read_no_file_and_no_memory_of_it(browsers: Browsers):
+async def test_other_users_of_the_machine_read_no_file_and_no_memory_of_it(
+    browsers: Browsers, leftovers: Leftovers
+):
     """
     Neither the folder of a browser nor the environment of the server; not without its port, that is.
     """
     browser = await browsers.create(Wish())
-    folders = [path for path in Path(os.environ["TMPDIR"]).rglob("*") if path.is_dir()]
+    folders = [path for path in leftovers.files() if path.is_dir()]
     listed = await as_stranger("\n".join(f"ls -A '{folder}' 2>&1" for folder in folders))
     environ = await as_stranger(f"cat /proc/{os.getpid()}/environ 2>&1")
 

@@ -108,7 +108,9 @@ async def test_a_program_is_nobody_in_name_too(house: House):
     assert RunOutcome(stdout="nobody\nnobody nobody\n") == outcome
 
 
-async def test_a_program_can_use_nothing_of_the_server_or_of_other_sessions(house: House):
+async def test_a_program_can_use_nothing_of_the_server_or_of_other_sessions(
+    house: House, leftovers: Leftovers
+):
     """
     Neither profiles nor recordings nor the folders of other browsers and programs, read or written.
     """
@@ -118,7 +120,8 @@ async def test_a_program_can_use_nothing_of_the_server_or_of_other_sessions(hous
     await house.run(other, "bash", "echo precious > file")
     home = Path((await house.run(mine, "bash", 'echo "$HOME"')).stdout.strip())
     own = {path for path in house.folder.iterdir() if path.stat().st_gid == home.stat().st_gid}
-    foreign = [path for top in house.folder.iterdir() if top not in own for path in (top, *top.rglob("*"))]
+    tops = [top for top in house.folder.iterdir() if top not in own]
+    foreign = [path for top in tops for path in (top, *leftovers.files(below=top))]
     lines = [
         f'for path in "$HOME" {quoted(foreign)}',
         'do for how in r w; do [ -$how "$path" ] && echo "$how $path"; done; done; true',
@@ -140,7 +143,8 @@ async def test_a_program_can_look_into_no_process_of_the_server_or_of_other_sess
     All of nobody's processes have one user, and a group by session: /proc keeps them from each other.
     """
     mine, other = await house.session(), await house.session()
-    stays = asyncio.create_task(house.run(other, "bash", "touch started; exec sleep 60", timeout=60))
+    # Without `exec`: for a moment a process that becomes another program has no environment to be known by.
+    stays = asyncio.create_task(house.run(other, "bash", "touch started; sleep 60; true", timeout=60))
     async with asyncio.timeout(30):
         while not list(house.folder.glob("*/data/started")):  # noqa: ASYNC110  # it sets no event
             await asyncio.sleep(0.01)
