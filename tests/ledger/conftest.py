@@ -19,10 +19,12 @@ from firecrawl_interact.ledger.sqlite import SqliteLedger
 # What every program of another process begins with. Its arguments are the folder and the words given.
 PRELUDE = """
 import asyncio, os, sys, time
+from firecrawl_interact.ledger import _store, _writer
 from firecrawl_interact.ledger.base import LedgerError
 from firecrawl_interact.ledger.entry import Entry
 from firecrawl_interact.ledger.sqlite import SqliteLedger
 
+_store.BUSY_LIMIT = _writer.FORK_PATIENCE = 30.0  # A commit takes seconds where a disk is busy.
 folder, words = sys.argv[1], sys.argv[2:]
 ledger = SqliteLedger(folder)
 
