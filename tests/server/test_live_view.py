@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 JPEG = b"\xff\xd8\xff"
+# Said in a page's first frame: what is pressed or typed before it may be lost.
+READY = "<script>requestAnimationFrame(() => { document.title = 'new' })</script>"
 BUTTON = (
-    "data:text/html,<title>new</title><body style='margin:0'><button style='width:100vw;height:100vh'"
-    " onclick=\"document.title='clicked'\">B</button>"
+    "data:text/html,<body style='margin:0'><button style='width:100vw;height:100vh'"
+    f" onclick=\"document.title='clicked'\">B</button>{READY}"
 )
 FIELD = (
     "data:text/html,<body style='margin:0'><textarea autofocus style='width:100vw;height:100vh'"
-    ' oninput="document.title=this.value"></textarea>'
+    f' oninput="document.title=this.value"></textarea>{READY}'
 )
 ASKING = BUTTON.replace("document.title='clicked'", "document.title=confirm('Sure?')")
 MOVING = (
@@ -31,6 +33,14 @@ MOVING = (
     "(function f(){document.querySelector('h1').textContent=n++;requestAnimationFrame(f)})()</script>"
 )
 WATCH = "liveViewUrl"
+
+
+async def show(stage: Stage, url: str) -> None:
+    """
+    Lead the first page to one of these, and wait until it can be used.
+    """
+    await stage.goto(url)
+    await stage.title_becomes("new")
 
 
 async def frame_and_ping(viewer: Viewer) -> tuple[bytes, bytes]:
@@ -75,7 +85,7 @@ async def test_controller_clicks(stage: Stage):
     """
     A click at half of both sides lands in the middle of the page, and counts as activity.
     """
-    await stage.goto(BUTTON)
+    await show(stage, BUTTON)
     async with stage.view() as viewer:
         await viewer.frame()
         await viewer.click()
@@ -88,7 +98,7 @@ async def test_controller_types_and_pastes(stage: Stage):
     """
     Keys arrive as typed text, and pasted text as a whole.
     """
-    await stage.goto(FIELD)
+    await show(stage, FIELD)
     async with stage.view() as viewer:
         await viewer.frame()
         for event in ("down", "up"):
@@ -102,7 +112,7 @@ async def test_controller_composes(stage: Stage):
     """
     What an input method is at is seen in the page, and replaced by what it ends with.
     """
-    await stage.goto(FIELD)
+    await show(stage, FIELD)
     async with stage.view() as viewer:
         await viewer.frame()
         await viewer.do("compose", text="にほ")
@@ -147,7 +157,7 @@ async def test_controller_opens_turns_and_closes_tabs(stage: Stage):
     """
     A new page is shown; the first can be turned to, and the new one closed.
     """
-    await stage.goto(BUTTON)
+    await show(stage, BUTTON)
     async with stage.view() as viewer:
         await viewer.frame()
         await viewer.do("open")
@@ -168,7 +178,7 @@ async def test_controller_answers_dialogs(stage: Stage, accept: bool, title: str
     """
     A page that asks waits for the controller; watchers see the question.
     """
-    await stage.goto(ASKING)
+    await show(stage, ASKING)
     async with stage.view() as viewer, stage.view(WATCH) as watcher:
         await viewer.frame()
         await viewer.click()
@@ -197,7 +207,7 @@ async def test_controller_that_leaves_leaves_no_dialog_behind(stage: Stage):
     """
     With the last one who could answer, the question goes.
     """
-    await stage.goto(ASKING)
+    await show(stage, ASKING)
     async with stage.view(WATCH) as watcher:
         async with stage.view() as viewer:
             await viewer.frame()
@@ -213,7 +223,7 @@ async def test_watcher_can_do_nothing(stage: Stage):
     """
     No message over the watching link changes anything.
     """
-    await stage.goto(BUTTON)
+    await show(stage, BUTTON)
     async with stage.view(WATCH) as watcher, stage.view() as controller:
         await watcher.frame()
         await controller.frame()
@@ -236,7 +246,7 @@ async def test_nonsense_from_a_controller_changes_nothing(stage: Stage):
     """
     What the live page could not have sent is ignored, and the view goes on.
     """
-    await stage.goto(BUTTON)
+    await show(stage, BUTTON)
     async with stage.view() as viewer:
         await viewer.frame()
         texts = ["", "[]", "{", "[" * 100_000, '{"type": "mouse"}', '{"type": ["mouse"]}', "1e999"]
@@ -252,7 +262,7 @@ async def test_view_follows_to_a_new_page_and_back(stage: Stage):
     """
     A page that opens is the one that is shown; when it closes, the one before is again.
     """
-    await stage.goto(BUTTON)
+    await show(stage, BUTTON)
     async with stage.view() as viewer, cdp.connect(stage.browser.engine.endpoint) as hand:
         await viewer.frame()
         made = await hand.call("Target.createTarget", {"url": BUTTON.replace("clicked", "other clicked")})
