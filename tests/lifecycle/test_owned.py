@@ -83,14 +83,16 @@ async def test_end_clock_ends_a_task_nobody_waits_for():
     assert work.refused == 1
 
 
-async def test_end_clock_waits_for_a_live_settle():
+async def test_end_clock_waits_for_a_live_settle(lapse):
     """A task that a settle waits for keeps that one's bound, and is ended when it leaves."""
-    work = Work(end_grace=0.01)
-    waiter = asyncio.create_task(settle(work.task, timeout=1))
+    work = Work(end_grace=1)
+    waiter = asyncio.create_task(settle(work.task, timeout=600))
     await asyncio.sleep(0)
     work.task.cancel()
-    await asyncio.sleep(0.05)  # Past the end clock, within the wait.
+    lapse(1)  # Past the end clock, within the wait.
+    await asyncio.sleep(0.01)
     still_running = not work.task.done()
+    lapse(600)
     async with asyncio.timeout(30):
         await waiter
         await asyncio.wait((work.task,))
