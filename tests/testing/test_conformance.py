@@ -243,7 +243,7 @@ def test_suite_needs_no_test_runner():
         capture_output=True,
         check=False,
         text=True,
-        timeout=30,
+        timeout=120,
     )
 
     assert ("", 0) == (done.stderr, done.returncode)
