@@ -26,8 +26,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 BACK = "states.includes('reconnecting') && states.at(-1) === 'live'"
 WATCH, CONTROL = "liveViewUrl", "interactiveLiveViewUrl"
-# Notes all that happens to it, and shows it in its title: what a test has to wait for.
-NOTING = """data:text/html;charset=utf-8,<title>ready</title><style>body{margin:0;height:3000px}</style>
+# Notes all that happens to it, and shows it in its title: what a test has to wait for. At first, that it can
+# be used, which is so from its first frame on.
+NOTING = """data:text/html;charset=utf-8,<style>body{margin:0;height:3000px}</style>
 <textarea autofocus style='position:fixed;left:10%25;top:10%25;width:30%25;height:30%25'></textarea>
 <button style='position:fixed;left:50%25;top:50%25;width:40%25;height:40%25'>B</button><script>
 const note = (text) => { document.title = text; };
@@ -44,6 +45,7 @@ field.oninput = () => note('field ' + field.value);
 field.onkeydown = (e) => { if (e.ctrlKey && e.key === 'b') note('bold'); };
 field.onkeyup = (e) => { if (e.key === 'Shift') note('shift up'); };
 onscroll = () => note('scrolled ' + Math.round(scrollY));
+requestAnimationFrame(() => note('ready'));
 </script>"""
 
 # The limit of a silence is set anew with every word: `lapse` lets the newest one pass at once.
