@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from firecrawl_interact.server.engine import Endpoint
 
 _FRESH = {"Cache-Control": "no-store"}
+
+
+def routes(root: str, version: Handler, pages: Handler) -> list[web.RouteDef]:
+    """List the routes below an address; programs ask with and without a slash at the end."""
+    asked = {"/json/version": version, "/json/list": pages}
+    return [web.get(root + path + slash, answer) for path, answer in asked.items() for slash in ("", "/")]
 
 
 def version(websocket_url: str) -> web.Response:

@@ -45,8 +45,7 @@ def routes() -> list[web.RouteDef]:
     """List the routes that the links lead to."""
     return [
         web.get(CDP + "{browser_id}", _cdp),
-        *(web.get(CDP + "{browser_id}/json/version" + slash, _version) for slash in ("", "/")),
-        *(web.get(CDP + "{browser_id}/json/list" + slash, _pages) for slash in ("", "/")),
+        *discovery.routes(CDP + "{browser_id}", _version, _pages),
         web.get(LIVE + "{browser_id}", _page),
         web.get(LIVE + "static/{version}/{name}", _part),
         web.get(LIVE + "{browser_id}/frame", _frame),

@@ -147,6 +147,22 @@ async def noting(stage: Stage, look: Look, link: str = CONTROL, **options: Any) 
     return page
 
 
+async def asked(stage: Stage, look: Look, question: str) -> Page:
+    """
+    Look at a page that asks for a name in a dialog, which is open; the question is an expression.
+    """
+    asking = f"onclick=\"document.title='got '+prompt({question},'Ann')\""
+    await stage.goto(
+        f"data:text/html,<title>ready</title><button style='width:99vw;height:99vh' {asking}></button>"
+    )
+    page = await look(CONTROL)
+    await shows(page, "document.title === 'ready'")
+    await drawn(page, "r > 0")
+    await page.mouse.click(*await spot(page, 0.5, 0.5))
+    await page.wait_for_selector("#dialog", state="visible")
+    return page
+
+
 async def test_page_shows_the_picture_the_tab_the_address_and_the_time(stage: Stage, look: Look):
     """
     What the browser shows arrives in the canvas, scaled into the window.
@@ -394,15 +410,7 @@ async def test_dialog_is_answered_in_the_page(stage: Stage, look: Look):
     """
     A prompt shows its text and default, and gets what is typed.
     """
-    asking = "onclick=\"document.title='got '+prompt('Name?','Ann')\""
-    await stage.goto(
-        f"data:text/html,<title>ready</title><button style='width:99vw;height:99vh' {asking}></button>"
-    )
-    page = await look(CONTROL)
-    await shows(page, "document.title === 'ready'")
-    await drawn(page, "r > 0")
-    await page.mouse.click(*await spot(page, 0.5, 0.5))
-    await page.wait_for_selector("#dialog", state="visible")
+    page = await asked(stage, look, "'Name?'")
 
     assert ("Name?", "Ann") == (
         await page.text_content("#dialog-text"),
@@ -418,15 +426,7 @@ async def test_answers_to_a_long_dialog_are_within_reach_on_a_low_screen(stage: 
     """
     A phone on its side shows the buttons of a dialog, and scrolls its text.
     """
-    asking = "onclick=\"document.title='got '+prompt('Name? '.repeat(300),'Ann')\""
-    await stage.goto(
-        f"data:text/html,<title>ready</title><button style='width:99vw;height:99vh' {asking}></button>"
-    )
-    page = await look(CONTROL)
-    await shows(page, "document.title === 'ready'")
-    await drawn(page, "r > 0")
-    await page.mouse.click(*await spot(page, 0.5, 0.5))
-    await page.wait_for_selector("#dialog", state="visible")
+    page = await asked(stage, look, "'Name? '.repeat(300)")
     await page.set_viewport_size({"width": 640, "height": 320})
 
     await shows(page, "document.getElementById('dialog').getBoundingClientRect().bottom <= innerHeight")

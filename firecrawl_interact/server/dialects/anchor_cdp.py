@@ -13,11 +13,7 @@ from firecrawl_interact.server.record import Browser
 
 def routes() -> list[web.RouteDef]:
     """List the routes: a WebSocket at the root, and what clients of an ``http`` address ask first."""
-    return [
-        web.get("/", _connect),
-        *(web.get("/json/version" + slash, _version) for slash in ("", "/")),
-        *(web.get("/json/list" + slash, _pages) for slash in ("", "/")),
-    ]
+    return [web.get("/", _connect), *discovery.routes("", _version, _pages)]
 
 
 async def _connect(request: web.Request) -> web.StreamResponse:
